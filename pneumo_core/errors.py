@@ -1,0 +1,21 @@
+"""Errors a user can cause. Each message is one sentence that says what to do."""
+
+
+class PneumoError(Exception):
+    """Base of all errors whose message is meant for the user as it stands."""
+
+
+class ImageError(PneumoError):
+    """An image cannot be read or is not one we accept."""
+
+
+class DataError(PneumoError):
+    """A data set is absent, damaged, or not what it claims to be."""
+
+
+class RunError(PneumoError):
+    """A trained run is absent, damaged, or lacks what was asked of it."""
+
+
+class RecipeError(PneumoError):
+    """A training recipe, or an override of it, makes no sense."""
