@@ -1,0 +1,113 @@
+"""What is read or loaded once for everybody: runs, scores, networks and public data sets.
+
+Nothing of an upload goes through here. These caches are shared by all sessions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pneumo_core import runs as core_runs
+from pneumo_core.errors import PneumoError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pneumo_core.datasets import Split
+    from pneumo_core.detector import PneumoniaDetector
+    from pneumo_core.runs import BrokenRun, Run
+
+
+def all_runs() -> list[Run | BrokenRun]:
+    """Every run in the weights folder, the damaged ones with their reason.
+
+    Read again as soon as a file that describes a run changes.
+    """
+    folder = core_runs.weights_folder()
+    return _all_runs(str(folder), _signature(folder))
+
+
+def usable_runs() -> list[Run]:
+    """The runs that can be shown: those that were read without a fault."""
+    return [run for run in all_runs() if not isinstance(run, core_runs.BrokenRun)]
+
+
+def broken_runs() -> list[BrokenRun]:
+    """The runs that cannot be used, each with its reason."""
+    return [run for run in all_runs() if isinstance(run, core_runs.BrokenRun)]
+
+
+def default_run() -> Run:
+    """The run that weights/DEFAULT names, or the first usable one.
+
+    Raises:
+        RunError: there is no usable run.
+    """
+    try:
+        return core_runs.default_run()
+    except PneumoError:
+        if usable := usable_runs():
+            return usable[0]
+        raise
+
+
+def scores(run: Run, split: str) -> pd.DataFrame:
+    """The saved scores of a split, "val" or "test"; see Run.scores. Treat it as read-only."""
+    return _scores(str(run.path), run.weights_sha256, run.temperature, split, run)
+
+
+def detector(run: Run) -> PneumoniaDetector:
+    """The run's network, loaded once for all sessions; it locks itself.
+
+    Raises:
+        RunError: the weights are absent or damaged.
+    """
+    return _detector(str(run.path), run.weights_sha256, run)
+
+
+def split_images(run: Run, split: str) -> Split:
+    """The images of a split of the data the run was trained on.
+
+    Raises:
+        DataError: the data set is not on this machine.
+    """
+    return _dataset(run.data["name"], run.data.get("split_rule", "official")).splits[split]
+
+
+def _signature(folder: Path) -> tuple[tuple[str, int], ...]:
+    described = ("run.json", "operating_points.json", "model.safetensors", "scores.csv")
+    if not folder.is_dir():
+        return ()
+    files = [
+        path / name for path in sorted(folder.iterdir()) if path.is_dir() for name in described
+    ]
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _all_runs(folder: str, signature: tuple[tuple[str, int], ...]) -> list[Run | BrokenRun]:
+    del signature  # its only work is to be part of the key
+    return core_runs.list_runs(Path(folder))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _scores(path: str, sha256: str, temperature: float, split: str, _run: Run) -> pd.DataFrame:
+    del path, sha256, temperature
+    return _run.scores(split)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the model…")
+def _detector(path: str, sha256: str, _run: Run) -> PneumoniaDetector:
+    del path, sha256
+    from pneumo_core.detector import PneumoniaDetector
+
+    return PneumoniaDetector(_run)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the data set…")
+def _dataset(name: str, split_rule: str):  # noqa: ANN202
+    from pneumo_core.datasets import load_dataset
+
+    return load_dataset(name, split_rule=split_rule)
