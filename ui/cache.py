@@ -12,10 +12,11 @@ import streamlit as st
 
 from pneumo_core import runs as core_runs
 from pneumo_core.errors import PneumoError
+from ui.words import common as words
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pneumo_core.datasets import Split
+    from pneumo_core.datasets import Dataset
     from pneumo_core.detector import PneumoniaDetector
     from pneumo_core.runs import BrokenRun, Run
 
@@ -67,13 +68,15 @@ def detector(run: Run) -> PneumoniaDetector:
     return _detector(str(run.path), run.weights_sha256, run)
 
 
-def split_images(run: Run, split: str) -> Split:
-    """The images of a split of the data the run was trained on.
+def dataset(run: Run) -> Dataset:
+    """The images that the run was trained and tested on; ``find`` one by its id.
+
+    The split as published will do for looking images up, and it needs no scikit-learn.
 
     Raises:
-        DataError: the data set is not on this machine.
+        DataError: the data set is not on this machine, or is damaged.
     """
-    return _dataset(run.data["name"], run.data.get("split_rule", "official")).splits[split]
+    return _dataset(run.data["name"])
 
 
 def _signature(folder: Path) -> tuple[tuple[str, int], ...]:
@@ -98,7 +101,7 @@ def _scores(path: str, sha256: str, temperature: float, split: str, _run: Run) -
     return _run.scores(split)
 
 
-@st.cache_resource(max_entries=3, show_spinner="Loading the model…")
+@st.cache_resource(max_entries=3, show_spinner=words.LOADING_MODEL)
 def _detector(path: str, sha256: str, _run: Run) -> PneumoniaDetector:
     del path, sha256
     from pneumo_core.detector import PneumoniaDetector
@@ -106,8 +109,8 @@ def _detector(path: str, sha256: str, _run: Run) -> PneumoniaDetector:
     return PneumoniaDetector(_run)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the data set…")
-def _dataset(name: str, split_rule: str):  # noqa: ANN202
+@st.cache_resource(max_entries=2, show_spinner=words.READING_DATA)
+def _dataset(name: str) -> Dataset:
     from pneumo_core.datasets import load_dataset
 
-    return load_dataset(name, split_rule=split_rule)
+    return load_dataset(name)

@@ -26,21 +26,24 @@ BAD_THRESHOLD = (
 LINKED_POINT = "from the link"
 LINKED_RULE = "taken from the address of the page"
 
+LOADING_MODEL = "Loading the model…"
+READING_DATA = "Reading the data set…"
+
 DATA_MISSING = (
-    "The images of {title} are not on this machine, so none can be shown. Everything that comes "
-    "from the model's saved scores still works."
+    "The images of {title} are not on this machine, so they cannot be shown. What comes from the "
+    "model's saved scores is all here."
 )
-DOWNLOAD = "Download the images (4 MB)"
+DOWNLOAD = "Download the images"
 DOWNLOADING = "Downloading…"
-BY_HAND = "Or by hand, in the project's folder:"
+BY_HAND = "Or by hand, in the project's folder; then reload this page:"
 BY_HAND_COMMAND = (
-    'mkdir -p data && .venv/bin/python -c "import medmnist; '
-    "medmnist.PneumoniaMNIST('test', download=True, root='data')\""
+    "curl -L --create-dirs -o data/{name}.npz "
+    '"https://zenodo.org/records/10519652/files/{name}.npz?download=1"'
 )
 FOLDER_BY_HAND = (
-    "Put the class folders in `data/chest_xray`, or set `PNEUMO_DATA` to where they are."
+    "Get *Chest X-Ray Images (Pneumonia)* from Kaggle and unpack it, so that "
+    "`data/chest_xray/test/NORMAL` exists; then reload this page."
 )
-NO_SCORES = "no scores"
 
 INTERVAL = "95 % interval {low} to {high}"
 NOT_DEFINED = "–"
