@@ -19,3 +19,7 @@ class RunError(PneumoError):
 
 class RecipeError(PneumoError):
     """A training recipe, or an override of it, makes no sense."""
+
+
+class TrainingError(PneumoError):
+    """A training run cannot start or go on."""

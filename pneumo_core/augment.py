@@ -1,0 +1,185 @@
+"""Training augmentation, batched on tensors: each image of a batch changes in its own way.
+
+Every effect is drawn from the generator that is handed in, so that a run can be repeated exactly.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from pneumo_core.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far training images are changed; every value 0 changes nothing.
+
+    Attributes:
+        rotate: Largest rotation, in degrees either way.
+        shift: Largest shift along each axis, as a share of the side.
+        zoom: Largest change of scale, as a share: 0.1 draws from 0.9 to 1.1.
+        shear: Largest shear, in degrees either way.
+        flip: Probability of a horizontal flip.
+        brightness: Largest change of brightness, as a share of full scale.
+        contrast: Largest change of contrast about the image's mean, as a share.
+        gamma: Largest gamma exponent g: the exponent is drawn from 1/(1+g) to 1+g.
+        noise: Largest standard deviation of added Gaussian noise, as a share of full scale.
+        blur: Largest standard deviation of a Gaussian blur, in pixels.
+        coarsen: Probability of taking the image down to half to nine tenths and up again.
+        erase: Probability of covering a rectangle of 2 to 20 % of the area with the mean.
+        invert: Probability of swapping black and white.
+    """
+
+    rotate: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    gamma: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+    coarsen: float = 0.0
+    erase: float = 0.0
+    invert: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not math.isfinite(value) or value < 0:
+                raise RecipeError(f"augmentation: {name} must be a number of at least 0.")
+        for name in ("flip", "coarsen", "erase", "invert"):
+            if getattr(self, name) > 1:
+                raise RecipeError(f"augmentation: {name} is a probability, at most 1.")
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Augmentation":
+        """Build from a recipe's fields; a key it does not know is a `RecipeError`."""
+        try:
+            return cls(**{name: float(value) for name, value in fields.items()})
+        except (TypeError, ValueError) as error:
+            raise RecipeError(f"augmentation: {error}.") from None
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Change a batch.
+
+        Args:
+            images: float32 (N, 1, H, W) in [0, 1].
+            generator: Source of all randomness, on the same device as the images.
+
+        Returns:
+            float32 (N, 1, H, W) in [0, 1].
+        """
+        draw = _Draw(images, generator)
+        images = self._moved(images, draw)
+        images = self._regraded(images, draw)
+        return self._degraded(images, draw).clamp(0, 1)
+
+    def _moved(self, images: Tensor, draw: "_Draw") -> Tensor:
+        if not any((self.rotate, self.shift, self.zoom, self.shear, self.flip)):
+            return images
+        angle = draw.between(-self.rotate, self.rotate) * (math.pi / 180)
+        shear = torch.tan(draw.between(-self.shear, self.shear) * (math.pi / 180))
+        scale = 1 / draw.between(1 - self.zoom, 1 + self.zoom)
+        mirror = 1 - 2 * draw.happens(self.flip)
+        cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+        # A share of the side is twice that in grid_sample's coordinates, which run from -1 to 1.
+        across, down = (2 * draw.between(-self.shift, self.shift) for _ in range(2))
+        rows = [
+            torch.stack([cos * mirror, cos * shear - sin, across], dim=1),
+            torch.stack([sin * mirror, sin * shear + cos, down], dim=1),
+        ]
+        grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
+        # Edges are continued: black corners would mark an image as augmented.
+        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+    def _regraded(self, images: Tensor, draw: "_Draw") -> Tensor:
+        if self.gamma:
+            limit = math.log1p(self.gamma)
+            exponent = torch.exp(draw.between(-limit, limit))
+            images = images.clamp(1e-6, 1) ** draw.spread(exponent)
+        if self.contrast:
+            factor = draw.spread(draw.between(1 - self.contrast, 1 + self.contrast))
+            mean = images.mean(dim=(1, 2, 3), keepdim=True)
+            images = (images - mean) * factor + mean
+        if self.brightness:
+            images = images + draw.spread(draw.between(-self.brightness, self.brightness))
+        if self.invert:
+            swap = draw.spread(draw.happens(self.invert))
+            images = images * (1 - swap) + (1 - images) * swap
+        return images
+
+    def _degraded(self, images: Tensor, draw: "_Draw") -> Tensor:
+        if self.coarsen:
+            size = images.shape[-2:]
+            share = 0.5 + 0.4 * torch.rand((), generator=draw.generator, device=images.device)
+            small = [max(1, round(side * float(share))) for side in size]
+            coarse = F.interpolate(images, small, mode="bilinear", antialias=True)
+            coarse = F.interpolate(coarse, size, mode="bilinear")
+            images = torch.where(draw.spread(draw.happens(self.coarsen)) > 0, coarse, images)
+        if self.blur:
+            images = _blurred(images, draw.between(0.0, self.blur))
+        if self.noise:
+            strength = draw.spread(draw.between(0.0, self.noise))
+            noise = torch.randn(images.shape, generator=draw.generator, device=images.device)
+            images = images + noise * strength
+        if self.erase:
+            images = _erased(images, draw, self.erase)
+        return images
+
+
+class _Draw:
+    """Random numbers, one an image, all from one generator."""
+
+    def __init__(self, images: Tensor, generator: Generator) -> None:
+        self.count = len(images)
+        self.device = images.device
+        self.generator = generator
+
+    def between(self, low: float, high: float) -> Tensor:
+        """Uniform (N,) from low to high."""
+        unit = torch.rand(self.count, generator=self.generator, device=self.device)
+        return low + (high - low) * unit
+
+    def happens(self, probability: float) -> Tensor:
+        """1 with the probability, else 0, as float (N,)."""
+        return (self.between(0, 1) < probability).float()
+
+    @staticmethod
+    def spread(values: Tensor) -> Tensor:
+        """(N,) -> (N, 1, 1, 1)."""
+        return values.view(-1, 1, 1, 1)
+
+
+def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
+    """Separable Gaussian blur, each image with its own sigma in pixels."""
+    radius = max(1, math.ceil(2 * float(sigma.max())))
+    offsets = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3).unsqueeze(1)) ** 2)
+    kernel = kernel / kernel.sum(dim=1, keepdim=True)
+    count = len(images)
+    # Images become channels of one picture, so that one grouped convolution serves them all.
+    stacked = F.pad(images.transpose(0, 1), (radius,) * 4, mode="replicate")
+    stacked = F.conv2d(stacked, kernel.view(count, 1, 1, -1), groups=count)
+    return F.conv2d(stacked, kernel.view(count, 1, -1, 1), groups=count).transpose(0, 1)
+
+
+def _erased(images: Tensor, draw: _Draw, probability: float) -> Tensor:
+    """Random erasing (Zhong et al. 2020): one rectangle an image, filled with its mean."""
+    height, width = images.shape[-2:]
+    area = draw.between(0.02, 0.2)
+    ratio = torch.exp(draw.between(-math.log(3.0), math.log(3.0)))
+    tall, wide = torch.sqrt(area * ratio).clamp(max=1), torch.sqrt(area / ratio).clamp(max=1)
+    top, left = draw.between(0, 1) * (1 - tall), draw.between(0, 1) * (1 - wide)
+    row = (torch.arange(height, device=images.device) + 0.5) / height
+    column = (torch.arange(width, device=images.device) + 0.5) / width
+    rows = (row >= top[:, None]) & (row < (top + tall)[:, None])
+    columns = (column >= left[:, None]) & (column < (left + wide)[:, None])
+    chosen = draw.happens(probability).bool()
+    mask = (rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]).unsqueeze(1)
+    return torch.where(mask, images.mean(dim=(1, 2, 3), keepdim=True), images)

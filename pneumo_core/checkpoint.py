@@ -1,0 +1,90 @@
+"""The state of a training run between two epochs, on disk.
+
+Checkpoints are our own files, yet they are read with `weights_only=True`, and hold nothing but
+tensors, numbers, strings and lists of them.
+"""
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pneumo_core.errors import TrainingError
+from pneumo_core.files import written_whole
+
+SCHEMA = 1
+
+_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that is needed to go on.
+
+    Attributes:
+        identity: Recipe, seed and data fingerprint: what the run is.
+        threads: CPU threads; sums are only bit-equal with the same number.
+        history: One mapping an epoch.
+        step: Batches trained so far.
+        model: State of the network.
+        average: Its moving average.
+        best: The average at the best epoch so far.
+        optimiser: State of the optimiser.
+    """
+
+    identity: Mapping[str, Any]
+    threads: int
+    history: list[dict[str, Any]]
+    step: int
+    model: Mapping[str, Tensor]
+    average: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimiser: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        OSError: If it cannot be written; the one before is then still there.
+    """
+    content = dict(vars(checkpoint))
+    content["schema"] = SCHEMA
+    # As text: weights_only=True then has nothing but plain containers to allow.
+    content["identity"] = json.dumps(checkpoint.identity, sort_keys=True)
+    content["history"] = json.dumps(checkpoint.history)
+    with written_whole(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        TrainingError: If there is none, or it is damaged or of another version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content.pop("schema") != SCHEMA:
+            raise TrainingError(f"{path} is of another version of PneumoLens: start anew.")
+        content["identity"] = json.loads(content["identity"])
+        content["history"] = json.loads(content["history"])
+        return Checkpoint(**content)
+    except FileNotFoundError:
+        raise TrainingError(f"There is no checkpoint at {path}: start without --resume.") from None
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise TrainingError(
+            f"The checkpoint {path} is damaged: delete it and start anew."
+        ) from error

@@ -1,0 +1,91 @@
+"""A network over a split: logits, and what follows from them."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from pneumo_core.architectures import pneumonia_logit
+from pneumo_core.preprocess import Preprocess
+
+
+@dataclass(frozen=True)
+class Autocast:
+    """The cheap precision of a device: bfloat16 where its hardware has it, else none."""
+
+    device: torch.device
+    fast_dtype: torch.dtype | None
+
+    def context(self) -> AbstractContextManager[object]:
+        """Context in which matrix products run in `fast_dtype`."""
+        if self.fast_dtype is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.fast_dtype)
+
+
+def autocast(device: torch.device) -> Autocast:
+    """The autocast for a device.
+
+    On a CPU without bfloat16 instructions it would be emulated, several times slower than
+    float32, so it is used only where the CPU has them.
+    """
+    if device.type == "cuda":
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        supported = False
+    return Autocast(device, torch.bfloat16 if supported else None)
+
+
+@torch.no_grad()
+def predict_logits(
+    model: nn.Module,
+    preprocess: Preprocess,
+    squares: np.ndarray,
+    *,
+    flip_average: bool = False,
+    device: torch.device | None = None,
+    batch_size: int = 64,
+    fast: bool = False,
+) -> np.ndarray:
+    """Log-odds of pneumonia for each square.
+
+    Args:
+        model: Any network of `architectures`; its mode is put back afterwards.
+        preprocess: The run's.
+        squares: uint8 (N, square_size, square_size).
+        flip_average: Average the logits of each image and its mirror image.
+        device: Where the model is; None for the CPU.
+        batch_size: Images at a time.
+        fast: Run in the device's cheap precision: for watching a training run, not for figures.
+
+    Returns:
+        float64 (N,).
+    """
+    device = device or torch.device("cpu")
+    precision = autocast(device).context() if fast else nullcontext()
+    was_training = model.training
+    model.eval()
+    parts = []
+    try:
+        with precision:
+            for start in range(0, len(squares), batch_size):
+                batch = torch.from_numpy(squares[start : start + batch_size]).to(device)
+                inputs = preprocess.tensor(batch).contiguous(memory_format=torch.channels_last)
+                parts.append(view_averaged_logits(model, inputs, flip_average).float().cpu())
+    finally:
+        model.train(was_training)
+    return torch.cat(parts).double().numpy()
+
+
+def view_averaged_logits(
+    model: nn.Module, inputs: torch.Tensor, flip_average: bool
+) -> torch.Tensor:
+    """Log-odds (N,) of network inputs (N, C, S, S), averaged with the mirror image's if asked."""
+    logits = pneumonia_logit(model(inputs))
+    if not flip_average:
+        return logits
+    return (logits + pneumonia_logit(model(inputs.flip(-1)))) / 2

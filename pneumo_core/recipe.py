@@ -1,0 +1,250 @@
+"""A training recipe: all choices of a run, read from YAML, checked before anything starts."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from pneumo_core.architectures import ModelSpec
+from pneumo_core.augment import Augmentation
+from pneumo_core.datasets import DATASET_NAMES, SplitRule
+from pneumo_core.errors import RecipeError
+from pneumo_core.losses import Loss
+from pneumo_core.preprocess import Preprocess
+
+RECIPES_FOLDER = Path(__file__).parent / "recipes"
+DEFAULT_RECIPE = "resnet18"
+
+Schedule = Literal["constant", "cosine", "plateau"]
+Sampler = Literal["shuffled", "balanced"]
+Optimiser = Literal["adam", "adamw", "sgd"]
+Selection = Literal["val_auc", "val_loss", "val_accuracy", "val_f1"]
+Pretrained = Literal["none", "imagenet", "imagenet-or-scratch"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with its own learning rate, frozen stages and sampling.
+
+    Attributes:
+        epochs: Number of epochs at most.
+        lr: Peak learning rate.
+        schedule: "constant", "cosine" to zero over the phase, or "plateau" (times `factor` when
+            the selection metric has not improved for `plateau` epochs).
+        warmup: Epochs over which the learning rate rises linearly from zero.
+        plateau: Epochs without improvement before the rate falls.
+        factor: What the rate is multiplied with then.
+        freeze: Stages whose weights and batch-norm statistics stay as they are.
+        sampler: "shuffled" (each image once an epoch) or "balanced" (drawn with replacement so
+            that both classes come equally often).
+        patience: Stop the phase after so many epochs without improvement; 0 for never.
+        augmentation: In place of the recipe's, where given.
+        loss: In place of the recipe's, where given.
+    """
+
+    epochs: int
+    lr: float
+    schedule: Schedule = "cosine"
+    warmup: float = 0.0
+    plateau: int = 2
+    factor: float = 0.5
+    freeze: tuple[str, ...] = ()
+    sampler: Sampler = "shuffled"
+    patience: int = 0
+    augmentation: Augmentation | None = None
+    loss: Loss | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 1, "phases: epochs must be at least 1")
+        _require(math.isfinite(self.lr) and self.lr > 0, "phases: lr must be above zero")
+        _require_one_of("phases: schedule", self.schedule, Schedule)
+        _require_one_of("phases: sampler", self.sampler, Sampler)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training run does, but for the seed and the machine.
+
+    Attributes:
+        name: Short name; runs are named after it.
+        title: Name for people.
+        data: Data set, one of `datasets.DATASET_NAMES`.
+        split: How train and val are made, see `datasets.load_dataset`.
+        model: The network.
+        preprocess: From a grey image to its input.
+        augmentation: What training images go through.
+        loss: What is minimised.
+        phases: One after the other; each starts from the best weights of the one before.
+        pretrained: "none", "imagenet" (fails where there are no weights), or
+            "imagenet-or-scratch" (says so and goes on).
+        optimiser: "adam", "adamw" or "sgd" (momentum 0.9).
+        weight_decay: Of the optimiser; not applied to biases and norms.
+        batch_size: Images a step.
+        ema: Decay of the moving average of the weights that is validated and kept; 0 for none.
+        clip: Largest gradient norm; 0 for no clipping.
+        flip_average: Average the logits of an image and its mirror image, in validation, test
+            and serving alike.
+        select: Metric on validation that the kept epoch is best in.
+        published: Figures of the source system, as its authors give them, for comparison.
+    """
+
+    name: str
+    title: str
+    data: str
+    model: ModelSpec
+    preprocess: Preprocess
+    phases: tuple[Phase, ...]
+    split: SplitRule = "patient"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    loss: Loss = field(default_factory=Loss)
+    pretrained: Pretrained = "none"
+    optimiser: Optimiser = "adamw"
+    weight_decay: float = 0.0
+    batch_size: int = 64
+    ema: float = 0.0
+    clip: float = 0.0
+    flip_average: bool = False
+    select: Selection = "val_auc"
+    published: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(self.data in DATASET_NAMES, f"data must be one of {', '.join(DATASET_NAMES)}")
+        _require(len(self.phases) > 0, "phases must hold at least one phase")
+        _require(self.batch_size >= 2, "batch_size must be at least 2")
+        _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
+        _require(self.clip >= 0 and self.weight_decay >= 0, "clip and weight_decay cannot be < 0")
+        _require(
+            self.model.channels == self.preprocess.channels,
+            "model.channels and preprocess.channels must be the same",
+        )
+        for label, value, choices in (
+            ("split", self.split, SplitRule),
+            ("pretrained", self.pretrained, Pretrained),
+            ("optimiser", self.optimiser, Optimiser),
+            ("select", self.select, Selection),
+        ):
+            _require_one_of(label, value, choices)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases together, at most."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Recipe":
+        """Build from YAML's or `run.json`'s fields.
+
+        Raises:
+            RecipeError: For an unknown or missing key, or a value that makes no sense.
+        """
+        values = dict(content)
+        nested = {
+            "model": lambda value: _built(ModelSpec, "model", value),
+            "preprocess": Preprocess.from_json,
+            "augmentation": Augmentation.from_json,
+            "loss": lambda value: _built(Loss, "loss", value),
+            "phases": lambda value: tuple(_phase(item) for item in value),
+        }
+        for key, build in nested.items():
+            if key in values:
+                try:
+                    values[key] = build(values[key])
+                except (TypeError, ValueError, AttributeError) as error:
+                    raise RecipeError(f"{key}: {error}.") from None
+        return _built(cls, "recipe", values)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with PneumoLens."""
+    return sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml"))
+
+
+def load_recipe(name: str = DEFAULT_RECIPE, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe and change single fields of it.
+
+    Args:
+        name: A name out of `recipe_names()`, or the path of a YAML file.
+        overrides: "key=value" each, the key with dots for nesting and numbers for phases
+            ("augmentation.rotate=10", "phases.0.epochs=3"), the value in YAML.
+
+    Raises:
+        RecipeError: If there is no such recipe or key, or a value makes no sense.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES_FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(recipe_names())
+        raise RecipeError(f"There is no recipe {name!r}: choose one of {known}, or a YAML file.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid YAML: {error}.") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path} must hold the fields of a recipe.")
+    for override in overrides:
+        _override(content, override)
+    return Recipe.from_json({"name": path.stem, **content})
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set needs key=value, not {override!r}.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise RecipeError(f"The value of {override!r} is not valid YAML.") from None
+    place: Any = content
+    *parents, last = key.split(".")
+    for part in parents:
+        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, dict):
+            place = place.setdefault(part, {})
+        else:
+            raise RecipeError(f"The recipe has no {key!r} to set.")
+    if not isinstance(place, dict):
+        raise RecipeError(f"The recipe has no {key!r} to set.")
+    place[last] = value
+
+
+def _phase(content: Mapping[str, Any]) -> Phase:
+    values = dict(content)
+    values["freeze"] = tuple(values.get("freeze", ()))
+    if values.get("augmentation") is not None:
+        values["augmentation"] = Augmentation.from_json(values["augmentation"])
+    if values.get("loss") is not None:
+        values["loss"] = _built(Loss, "phases: loss", values["loss"])
+    return _built(Phase, "phases", values)
+
+
+def _built(kind: type, label: str, values: Mapping[str, Any]) -> Any:
+    """`kind(**values)`, with numbers as the fields' types say and a sentence for a wrong key."""
+    known = {item.name: item.type for item in fields(kind)}
+    for key, value in values.items():
+        if key not in known:
+            raise RecipeError(f"{label}: there is no {key!r}; known are {', '.join(known)}.")
+        wanted = {int: int, float: (int, float), bool: bool, str: str}.get(known[key])
+        # bool is an int in Python, but "epochs: true" is a slip.
+        if wanted and (not isinstance(value, wanted) or (wanted is not bool and value is True)):
+            kind_name = known[key].__name__
+            raise RecipeError(f"{label}: {key} must be {kind_name}, not {value!r}.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"{label}: {error}.") from None
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise RecipeError(f"{sentence}.")
+
+
+def _require_one_of(label: str, value: str, choices: Any) -> None:
+    _require(value in get_args(choices), f"{label} must be one of {', '.join(get_args(choices))}")

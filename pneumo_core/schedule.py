@@ -1,0 +1,79 @@
+"""What comes next in a training run, as functions of its recipe and its history alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pneumo_core.recipe import Phase, Recipe
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One row of `history.csv`; losses in nats, areas and accuracies in [0, 1]."""
+
+    epoch: int
+    phase: int
+    lr: float
+    train_loss: float
+    train_auc: float
+    train_accuracy: float
+    val_loss: float
+    val_auc: float
+    val_accuracy: float
+    val_f1: float
+    seconds: float
+
+
+def next_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> tuple[int, int] | None:
+    """(phase, epoch within it) that comes next, both from 0; None when training is over."""
+    for number, phase in enumerate(recipe.phases):
+        done = [record for record in history if record.phase == number]
+        stopped = phase.patience and _stale_epochs(recipe, done) >= phase.patience
+        if len(done) < phase.epochs and not stopped:
+            return number, len(done)
+    return None
+
+
+def best_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> int:
+    """Number, from 1, of the epoch that is best on validation; the earliest of equals."""
+    return max(history, key=lambda record: (_quality(recipe, record), -record.epoch)).epoch
+
+
+def learning_rate(
+    recipe: Recipe, history: Sequence[EpochRecord], number: int, passed: float
+) -> float:
+    """Learning rate in phase `number` when `passed` epochs of it, as a float, are over."""
+    phase = recipe.phases[number]
+    if passed < phase.warmup:
+        return phase.lr * max(passed, 1e-3) / phase.warmup
+    if phase.schedule == "cosine":
+        share = (passed - phase.warmup) / max(phase.epochs - phase.warmup, 1e-9)
+        return phase.lr * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    if phase.schedule == "plateau":
+        done = [record for record in history if record.phase == number]
+        return phase.lr * phase.factor ** _plateaus(recipe, phase, done)
+    return phase.lr
+
+
+def _quality(recipe: Recipe, record: EpochRecord) -> float:
+    value = getattr(record, recipe.select)
+    return -value if recipe.select == "val_loss" else value
+
+
+def _stale_epochs(recipe: Recipe, records: Sequence[EpochRecord]) -> int:
+    """Epochs since the selection metric last improved."""
+    if not records:
+        return 0
+    return records[-1].epoch - best_epoch(recipe, records)
+
+
+def _plateaus(recipe: Recipe, phase: Phase, records: Sequence[EpochRecord]) -> int:
+    """How often the metric stood still for `phase.plateau` epochs, as ReduceLROnPlateau counts."""
+    best, stale, count = -math.inf, 0, 0
+    for record in records:
+        quality = _quality(recipe, record)
+        stale = 0 if quality > best else stale + 1
+        best = max(best, quality)
+        if stale > phase.plateau:
+            count, stale = count + 1, 0
+    return count

@@ -1,0 +1,393 @@
+"""The training loop: phases, early stopping, schedules, and resuming to the same result.
+
+Everything an epoch does follows from the recipe, the seed, the number of the epoch and the state
+at its start. Each epoch seeds its own random numbers, and learning rate, early stopping and the
+place within the phases are functions of the history. So a checkpoint after an epoch is enough to
+go on as if nothing had happened: on a CPU, with the same number of threads, bit for bit.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pneumo_core.architectures import (
+    create_model,
+    freeze_stages,
+    pneumonia_logit,
+    stage_module,
+)
+from pneumo_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pneumo_core.datasets import Dataset, Split
+from pneumo_core.errors import TrainingError
+from pneumo_core.evaluation import autocast, predict_logits
+from pneumo_core.losses import Loss
+from pneumo_core.recipe import Phase, Recipe
+from pneumo_core.schedule import EpochRecord, best_epoch, learning_rate, next_epoch
+
+GROUP_CLASSES = {"normal": 0, "bacteria": 1, "virus": 2}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: after each batch, and with `record` after each epoch."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+    record: EpochRecord | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves.
+
+    Attributes:
+        weights: State of the network at the epoch that was best on validation, on the CPU.
+        history: One record an epoch.
+        best_epoch: Number of that epoch, from 1.
+        threads: CPU threads that were used.
+        precision: "bfloat16" or "float32", of the matrix products.
+    """
+
+    weights: Mapping[str, Tensor]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    threads: int
+    precision: str
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes CUDA, then Apple silicon, then the CPU.
+
+    Raises:
+        TrainingError: If the device is not there.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available.get(name.partition(":")[0], False):
+        there = ", ".join(device for device, is_there in available.items() if is_there)
+        raise TrainingError(f"The device {name!r} is not there; this machine has: {there}.")
+    return torch.device(name)
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    seed: int,
+    checkpoint: Path,
+    device: torch.device | None = None,
+    resume: bool = False,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Trained:
+    """Train a recipe on a data set's train split, choosing the epoch on its val split.
+
+    Args:
+        recipe: What to do.
+        dataset: With "train" and "val"; "test" is not looked at.
+        seed: Of the initial weights and of everything random afterwards.
+        checkpoint: File that the state is kept in after each epoch.
+        device: Where to train; None for the CPU.
+        resume: Go on from `checkpoint` instead of starting anew.
+        initial_weights: Start from these, e.g. ImageNet's, instead of random ones.
+        report: Called after each batch and each epoch.
+
+    Raises:
+        TrainingError: If the loss is no longer finite, or the checkpoint belongs to another
+            recipe, seed or data set.
+        OSError: If the checkpoint cannot be written.
+    """
+    device = device or torch.device("cpu")
+    trainer = _Trainer(recipe, dataset, seed, device, report or _ignore)
+    with _deterministic(device):
+        if resume:
+            trainer.restore(load_checkpoint(checkpoint))
+        else:
+            trainer.start(initial_weights)
+        while (place := next_epoch(recipe, trainer.history)) is not None:
+            trainer.run_epoch(*place)
+            save_checkpoint(checkpoint, trainer.state())
+        return Trained(
+            weights=trainer.best,
+            history=tuple(trainer.history),
+            best_epoch=best_epoch(recipe, trainer.history),
+            threads=torch.get_num_threads(),
+            precision="bfloat16" if autocast(device).fast_dtype else "float32",
+        )
+
+
+def _ignore(_: Progress) -> None:
+    pass
+
+
+@contextmanager
+def _deterministic(device: torch.device) -> Iterator[None]:
+    before = torch.are_deterministic_algorithms_enabled()
+    threads = torch.get_num_threads()
+    # Some CUDA kernels have no deterministic form; the promise of bit-equality is the CPU's.
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.set_num_threads(threads)
+
+
+class _Trainer:
+    """State of one run between epochs."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        seed: int,
+        device: torch.device,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self.recipe, self.seed, self.device, self.report = recipe, seed, device, report
+        self.fingerprint = dataset.fingerprint
+        train_split, self.val = dataset.splits["train"], dataset.splits["val"]
+        self.squares = torch.from_numpy(train_split.squares(recipe.preprocess)).to(device)
+        self.val_squares = self.val.squares(recipe.preprocess)
+        self.targets = _targets(train_split, recipe).to(device)
+        self.positive = torch.from_numpy(train_split.labels)
+        self.history: list[EpochRecord] = []
+        self.step = 0
+
+        torch.manual_seed(seed)
+        self.model = create_model(recipe.model).to(device, memory_format=torch.channels_last)
+
+    def start(self, weights: Mapping[str, Tensor] | None) -> None:
+        if weights is not None:
+            self.model.load_state_dict(dict(weights))
+        self.average = _copy(self.model.state_dict())
+        self.best = self.average
+        self.optimiser = self._new_optimiser(self.recipe.phases[0])
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.identity != self._identity():
+            raise TrainingError(
+                "The checkpoint belongs to another recipe, seed or data set: start anew without "
+                "--resume, or resume it with what it was started with."
+            )
+        torch.set_num_threads(checkpoint.threads)
+        self.history = [EpochRecord(**row) for row in checkpoint.history]
+        self.step = checkpoint.step
+        self.model.load_state_dict(checkpoint.model)
+        self.average = checkpoint.average
+        self.best = checkpoint.best
+        self.optimiser = self._new_optimiser(self.recipe.phases[self.history[-1].phase])
+        self.optimiser.load_state_dict(checkpoint.optimiser)
+
+    def state(self) -> Checkpoint:
+        return Checkpoint(
+            identity=self._identity(),
+            threads=torch.get_num_threads(),
+            history=[asdict(record) for record in self.history],
+            step=self.step,
+            model=self.model.state_dict(),
+            average=self.average,
+            best=self.best,
+            optimiser=self.optimiser.state_dict(),
+        )
+
+    def _identity(self) -> dict[str, object]:
+        identity = {
+            "recipe": self.recipe.to_json(),
+            "seed": self.seed,
+            "fingerprint": self.fingerprint,
+        }
+        # Through JSON, so that it compares equal with what a checkpoint gives back.
+        return json.loads(json.dumps(identity))
+
+    def _new_optimiser(self, phase: Phase) -> torch.optim.Optimizer:
+        recipe = self.recipe
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(True)
+        freeze_stages(self.model, recipe.model, phase.freeze)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        groups = [
+            # Decaying biases and norm scales only distorts them (as timm does, too).
+            {
+                "params": [p for p in trained if p.ndim > 1],
+                "weight_decay": self.recipe.weight_decay,
+            },
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        if recipe.optimiser == "sgd":
+            return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9)
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
+        return kind(groups, lr=phase.lr)
+
+    def run_epoch(self, number: int, passed: int) -> None:
+        """Train one epoch of phase `number`, of which `passed` are done, and validate."""
+        started = time.monotonic()
+        phase = self.recipe.phases[number]
+        if number > 0 and passed == 0:
+            self.model.load_state_dict(self.best)
+            self.average = _copy(self.best)
+            self.optimiser = self._new_optimiser(phase)
+        epoch = len(self.history) + 1
+        epoch_seed = (self.seed * 100_003 + epoch) % 2**63
+        torch.manual_seed(epoch_seed)  # dropout
+        order = torch.Generator().manual_seed(epoch_seed)
+
+        train_loss, seen, logits = self._train_epoch(number, passed, order)
+        val_logits = self._averaged_logits()
+        train_quality = _quality_figures(self.positive[seen].numpy(), logits.numpy())
+        val_quality = _quality_figures(self.val.labels, val_logits)
+        record = EpochRecord(
+            epoch=epoch,
+            phase=number,
+            lr=self.optimiser.param_groups[0]["lr"],
+            train_loss=train_loss,
+            train_auc=train_quality["auc"],
+            train_accuracy=train_quality["accuracy"],
+            val_loss=val_quality["loss"],
+            val_auc=val_quality["auc"],
+            val_accuracy=val_quality["accuracy"],
+            val_f1=val_quality["f1"],
+            seconds=time.monotonic() - started,
+        )
+        self.history.append(record)
+        if best_epoch(self.recipe, self.history) == epoch:
+            self.best = _copy(self.average)
+        batches = len(self._batches(phase, order))
+        self.report(Progress(epoch, self.recipe.epochs, batches, batches, train_loss, record))
+
+    def _batches(self, phase: Phase, order: torch.Generator) -> list[Tensor]:
+        count = len(self.targets)
+        if phase.sampler == "balanced":
+            share = torch.bincount(self.targets.cpu()).float()
+            odds = (1 / share)[self.targets.cpu()]
+            positions = torch.multinomial(odds, count, replacement=True, generator=order)
+        else:
+            positions = torch.randperm(count, generator=order)
+        batches = positions.split(self.recipe.batch_size)
+        # A batch of one has no batch statistics.
+        return [batch for batch in batches if len(batch) > 1]
+
+    def _train_epoch(
+        self, number: int, passed: int, order: torch.Generator
+    ) -> tuple[float, Tensor, Tensor]:
+        """Returns the mean loss, the positions seen and the logits given to them."""
+        recipe, phase = self.recipe, self.recipe.phases[number]
+        loss_of: Loss = phase.loss or recipe.loss
+        augment = phase.augmentation or recipe.augmentation
+        class_weights = loss_of.class_weights(self.targets.cpu(), max(recipe.model.outputs, 2))
+        drawn = torch.Generator(self.device).manual_seed(order.initial_seed() + 1)
+
+        self.model.train()
+        for stage in phase.freeze:
+            # Frozen means frozen: batch norm there keeps its running statistics, too.
+            stage_module(self.model, recipe.model, stage).eval()
+        batches = self._batches(phase, order)
+        total, logits = 0.0, []
+        for index, batch in enumerate(batches):
+            rate = learning_rate(recipe, self.history, number, passed + index / len(batches))
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            chosen = batch.to(self.device)
+            images = augment(recipe.preprocess.resized(self.squares[chosen]), drawn)
+            inputs = recipe.preprocess.normalised(images)
+            with autocast(self.device).context():
+                outputs = self.model(inputs.contiguous(memory_format=torch.channels_last))
+            loss = loss_of(outputs, self.targets[chosen], class_weights)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"The loss is no longer finite in epoch {len(self.history) + 1}: lower the "
+                    f"learning rate, e.g. --set phases.{number}.lr={phase.lr / 10:g}."
+                )
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            if recipe.clip:
+                nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+            self.optimiser.step()
+            self._update_average()
+            total += value * len(batch)
+            logits.append(pneumonia_logit(outputs.detach().float()).cpu())
+            place = Progress(len(self.history) + 1, recipe.epochs, index + 1, len(batches), value)
+            self.report(place)
+        seen = torch.cat(batches)
+        return total / len(seen), seen, torch.cat(logits)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        self.step += 1
+        # The average warms up, or the random start would linger in it for long.
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        current = self.model.state_dict()
+        moving = [name for name, value in current.items() if value.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.average[name] for name in moving],
+            [current[name] for name in moving],
+            1 - decay if self.recipe.ema else 1.0,
+        )
+        for name, value in current.items():
+            if not value.is_floating_point():
+                self.average[name].copy_(value)
+
+    def _averaged_logits(self) -> np.ndarray:
+        """Validation logits of the averaged weights; the trained ones are put back."""
+        trained = _copy(self.model.state_dict())
+        self.model.load_state_dict(self.average)
+        try:
+            return predict_logits(
+                self.model,
+                self.recipe.preprocess,
+                self.val_squares,
+                flip_average=self.recipe.flip_average,
+                device=self.device,
+                fast=True,
+            )
+        finally:
+            self.model.load_state_dict(trained)
+
+
+def _targets(split: Split, recipe: Recipe) -> Tensor:
+    """Class index of each image: the label, or the kind of film for three outputs."""
+    if recipe.model.outputs < 3:
+        return torch.from_numpy(split.labels)
+    try:
+        return torch.tensor([GROUP_CLASSES[group] for group in split.groups])
+    except KeyError:
+        raise TrainingError(
+            "Three outputs need to know bacteria from virus for every training image: "
+            "use the chest_xray data, or model.outputs=1."
+        ) from None
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+def _quality_figures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+    positive = logits >= 0
+    # log(1 + exp(-z)) without overflow, z signed so that the right answer is positive.
+    losses = np.logaddexp(0, np.where(labels == 1, -logits, logits))
+    both = len(np.unique(labels)) == 2
+    return {
+        "loss": float(losses.mean()),
+        "auc": float(roc_auc_score(labels, logits)) if both else 0.5,
+        "accuracy": float(accuracy_score(labels, positive)),
+        "f1": float(f1_score(labels, positive, zero_division=0)),
+    }
