@@ -1,0 +1,159 @@
+"""The live threshold control: curves, scores and matrix follow the thumb in the browser.
+
+The front end (ui/assets/threshold) gets one payload of exact counts and redraws from it once a
+frame while the user drags. Python hears of a threshold when it is released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from pneumo_core.figures import PALETTE
+from ui.words import threshold as words
+
+if TYPE_CHECKING:
+    from pneumo_core.metrics import ThresholdTable
+
+MAX_ROWS = 3000
+"""Rows of the threshold table sent in full; a longer table is thinned to about as many."""
+
+BINS = 60
+FARTHEST_LOG_ODDS = 9.2
+"""The log-odds axis ends here (probabilities 0.0001 and 0.9999) even where scores go further."""
+
+_ASSETS = Path(__file__).parent / "assets" / "threshold"
+_mount = st.components.v2.component(
+    "threshold_control",
+    html=(_ASSETS / "control.html").read_text("utf-8"),
+    css=(_ASSETS / "control.css").read_text("utf-8"),
+    js="\n".join(
+        (_ASSETS / name).read_text("utf-8") for name in ("table.js", "charts.js", "control.js")
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A cell of the confusion matrix that was clicked, at the threshold it showed."""
+
+    cell: str
+    threshold: float
+
+
+def threshold_control(
+    data: Mapping[str, Any], *, key: str, on_release: Callable[[float], None]
+) -> Opened | None:
+    """Show the control.
+
+    Args:
+        data: What ``payload`` made. The thumb jumps to ``data["start"]["threshold"]`` whenever
+            ``data["start"]["revision"]`` is a new one, and otherwise stays where the user put it.
+        key: Key of the widget; its state also lies in ``st.session_state[key]``.
+        on_release: Called with the threshold, in [0, 1], before the rerun that a release starts.
+
+    Returns:
+        The cell that was clicked to start this rerun, or None.
+    """
+
+    def released() -> None:
+        if (threshold := st.session_state[key].get("threshold")) is not None:
+            on_release(float(threshold))
+
+    result = _mount(key=key, data=data, on_threshold_change=released, on_cell_change=lambda: None)
+    clicked = result.get("cell")
+    return Opened(clicked["cell"], float(clicked["threshold"])) if clicked else None
+
+
+def payload(
+    table: ThresholdTable,
+    *,
+    threshold: float,
+    revision: int = 0,
+    marks: Sequence[tuple[str, float]] = (),
+    notes: Mapping[str, str] | None = None,
+    band: Mapping[str, np.ndarray] | None = None,
+    opens: Sequence[str] = ("fn", "fp"),
+) -> dict[str, Any]:
+    """Everything the front end draws from, ready for JSON.
+
+    Args:
+        table: Counts at every threshold.
+        threshold: Where the thumb starts, in [0, 1].
+        revision: Changes when the thumb is to jump to ``threshold``.
+        marks: Names and thresholds of points to mark on the pictures.
+        notes: A few words beside the headings ``"roc"`` and ``"pr"``.
+        band: Arrays ``fpr``, ``low``, ``high`` in [0, 1]: an interval for the ROC curve.
+        opens: Cells of the matrix that can be clicked, of ``"tp" "fn" "fp" "tn"``.
+
+    Returns:
+        A dictionary whose table holds exact counts: every row of ``table``, or, where those are
+        more than MAX_ROWS, the rows of ``table.thinned`` and every multiple of 0.001.
+    """
+    thresholds = np.asarray(table.thresholds, dtype=float)
+    complete = thresholds.size <= MAX_ROWS
+    if not complete:
+        kept = np.asarray(table.thinned(MAX_ROWS).thresholds, dtype=float)
+        thresholds = np.union1d(kept, np.arange(1001) / 1000)
+    rows = _rows(table, thresholds)
+    return {
+        "table": {
+            "threshold": thresholds.tolist(),
+            "tp": table.tp[rows].tolist(),
+            "fp": table.fp[rows].tolist(),
+            "complete": complete,
+        },
+        "positives": int(table.tp[0]),
+        "negatives": int(table.fp[0]),
+        "histogram": _histogram(table),
+        "start": {"threshold": float(np.clip(threshold, 0, 1)), "revision": revision},
+        "marks": [{"name": name, "threshold": float(at)} for name, at in marks],
+        "notes": dict(notes or {}),
+        "band": None if band is None else {k: np.round(v, 4).tolist() for k, v in band.items()},
+        "opens": list(opens),
+        "colours": {
+            "normal": PALETTE.normal,
+            "pneumonia": PALETTE.pneumonia,
+            "point": PALETTE.point,
+        },
+        "words": words.CONTROL,
+    }
+
+
+def _rows(table: ThresholdTable, thresholds: np.ndarray) -> np.ndarray:
+    """The row of the table whose counts hold at each threshold."""
+    rows = np.searchsorted(table.thresholds, thresholds, side="left")
+    return np.minimum(rows, len(table.thresholds) - 1)
+
+
+def _histogram(table: ThresholdTable) -> dict[str, Any]:
+    """Share of each class in BINS bins, even in log-odds and even in probability.
+
+    The outermost bins also hold what lies beyond the axis.
+    """
+    scores = np.clip(table.thresholds[1:-1], 1e-12, 1 - 1e-12)
+    log_odds = np.log(scores / (1 - scores)) if scores.size else np.zeros(1)
+    low, high = np.clip(
+        [log_odds.min() - 0.5, log_odds.max() + 0.5], -FARTHEST_LOG_ODDS, FARTHEST_LOG_ODDS
+    )
+    return {
+        "range": [float(low), float(high)],
+        "odds": _shares(table, 1 / (1 + np.exp(-np.linspace(low, high, BINS + 1)))),
+        "even": _shares(table, np.linspace(0, 1, BINS + 1)),
+    }
+
+
+def _shares(table: ThresholdTable, edges: np.ndarray) -> dict[str, list[float]]:
+    rows = _rows(table, edges[1:-1])
+
+    def shares(at_or_above: np.ndarray) -> list[float]:
+        total = at_or_above[0]
+        counts = -np.diff([total, *at_or_above[rows], 0])
+        return np.round(counts / max(total, 1), 5).tolist()
+
+    return {"normal": shares(table.fp), "pneumonia": shares(table.tp)}
