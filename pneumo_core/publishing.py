@@ -1,0 +1,269 @@
+"""From trained weights to a complete run on disk, whole or not at all.
+
+The figures a run states are those of the weights it ships: they are saved as float16, read back
+from the file, and run in float32. Temperature, operating points and zones come from validation;
+test is scored once, afterwards.
+"""
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pneumo_core import __version__
+from pneumo_core.calibration import fit_temperature, probability
+from pneumo_core.datasets import Dataset
+from pneumo_core.errors import TrainingError
+from pneumo_core.evaluation import predict_logits
+from pneumo_core.files import sha256_of, write_json
+from pneumo_core.metrics import summary
+from pneumo_core.operating_point import (
+    CostRatio,
+    OperatingPoint,
+    Rule,
+    SensitivityAtLeast,
+    Youden,
+    Zones,
+    choose,
+    choose_zones,
+)
+from pneumo_core.recipe import Recipe
+from pneumo_core.runs import (
+    HISTORY_FILE,
+    RUN_FILE,
+    SCORES_FILE,
+    WEIGHTS_FILE,
+    Run,
+    read_run,
+)
+from pneumo_core.training import Trained
+
+# The first is what the dashboard starts with. Youden weighs both errors alike, which presumes
+# nothing about the user's clinic.
+OPERATING_POINTS: Mapping[str, Rule] = {
+    "balanced": Youden(),
+    "sensitivity 95 %": SensitivityAtLeast(0.95),
+    "screening": SensitivityAtLeast(0.97),
+    "a miss costs 10 false alarms": CostRatio(10),
+}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a run's record says beside its results.
+
+    Attributes:
+        seed: Of the training.
+        device: Where it was trained, in words.
+        pretrained: Where the initial weights came from: "none", or a file or hub name.
+        duration_s: Seconds the training took.
+    """
+
+    seed: int
+    device: str
+    pretrained: str
+    duration_s: float
+
+
+def publish(
+    target: Path,
+    recipe: Recipe,
+    dataset: Dataset,
+    trained: Trained,
+    circumstances: Circumstances,
+    *,
+    replace_existing: bool = False,
+    step: Callable[[str], None] | None = None,
+) -> Run:
+    """Write a run: weights, scores, history, figures and plots.
+
+    Everything is written into a hidden folder beside `target` and renamed at the end.
+
+    Args:
+        target: Folder of the run, e.g. `weights/resnet18`; must not exist unless
+            `replace_existing`.
+        recipe: As it was run.
+        dataset: The one it was trained on, with "val" and "test".
+        trained: What training left.
+        circumstances: What else the record says.
+        replace_existing: Put the new run in the place of one that is there.
+        step: Called with what is being done, in words.
+
+    Raises:
+        TrainingError: If `target` exists.
+        OSError: If the disk is full or not writable; nothing is left behind then.
+    """
+    if target.exists() and not replace_existing:
+        raise TrainingError(f"{target} exists already: choose another name with --out.")
+    say = step or (lambda _: None)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    staging.chmod(0o755)
+    try:
+        say("Saving the weights")
+        _save_weights(staging / WEIGHTS_FILE, trained.weights)
+        run = _described(staging, recipe, dataset, trained, circumstances)
+        say("Scoring validation and test")
+        run = score(run, dataset)
+        write_json(staging / RUN_FILE, run.to_json())
+        _save_history(staging / HISTORY_FILE, trained)
+        say("Drawing the plots")
+        from pneumo_core.plots import write_plots
+
+        write_plots(read_run(staging), dataset)
+        if target.exists():
+            shutil.rmtree(target)
+        staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return read_run(target)
+
+
+def score(run: Run, dataset: Dataset) -> Run:
+    """Score val and test with a run's weights, and draw all conclusions anew.
+
+    Writes `scores.csv` into the run's folder.
+
+    Returns:
+        The run with temperature, operating points, zones and metrics that follow from the scores.
+    """
+    logits = dataset_logits(run, dataset)
+    _save_scores(run.path / SCORES_FILE, dataset, logits)
+    return concluded(run, dataset, logits)
+
+
+def dataset_logits(run: Run, dataset: Dataset) -> dict[str, np.ndarray]:
+    """Logits of a run's weights over val and test, float64 (N,), rounded as `scores.csv` is."""
+    model = run.load_model()
+    return {
+        split: predict_logits(
+            model,
+            run.preprocess,
+            dataset.splits[split].squares(run.preprocess),
+            flip_average=run.flip_average,
+        ).round(6)
+        for split in ("val", "test")
+    }
+
+
+def concluded(run: Run, dataset: Dataset, logits: Mapping[str, np.ndarray]) -> Run:
+    """What follows from logits: all choices from validation, then the figures of both splits."""
+    labels = {split: dataset.splits[split].labels for split in logits}
+    temperature = fit_temperature(labels["val"], logits["val"])
+    probabilities = {split: probability(logits[split], temperature) for split in logits}
+    date = datetime.now(UTC).date().isoformat()
+    points = tuple(
+        choose(labels["val"], probabilities["val"], rule, "val", name, date)
+        for name, rule in OPERATING_POINTS.items()
+    )
+    return replace(
+        run,
+        temperature=temperature,
+        operating_points=points,
+        zones=choose_zones(labels["val"], probabilities["val"], "val"),
+        metrics=split_metrics(dataset, probabilities, points[0].threshold),
+    )
+
+
+def split_metrics(
+    dataset: Dataset, probabilities: Mapping[str, np.ndarray], threshold: float
+) -> dict[str, dict[str, Any]]:
+    """`metrics.summary` of each split at one threshold."""
+    return {
+        split: summary(dataset.splits[split].labels, values, threshold)
+        for split, values in probabilities.items()
+    }
+
+
+def _save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    # Matrices and filters as float16; biases and norm statistics, a thousandth of the size, stay
+    # float32, because running variances may leave float16's range.
+    save_file(
+        {
+            name: (value.half() if value.ndim > 1 else value).cpu().contiguous()
+            for name, value in weights.items()
+        },
+        path,
+    )
+
+
+def _described(
+    folder: Path,
+    recipe: Recipe,
+    dataset: Dataset,
+    trained: Trained,
+    circumstances: Circumstances,
+) -> Run:
+    """The run before its weights have been scored."""
+    unknown = OperatingPoint("half", 0.5, "not chosen", "val")
+    return Run(
+        path=folder,
+        title=recipe.title,
+        model=recipe.model,
+        preprocess=recipe.preprocess,
+        flip_average=recipe.flip_average,
+        temperature=1.0,
+        operating_points=(unknown,),
+        zones=Zones(0.5, 0.5, "not chosen", "val"),
+        recipe=recipe.to_json(),
+        training={
+            **asdict(circumstances),
+            "epochs": len(trained.history),
+            "best_epoch": trained.best_epoch,
+            "threads": trained.threads,
+            "precision": trained.precision,
+            "parameters": sum(value.numel() for value in trained.weights.values()),
+            "date": datetime.now(UTC).date().isoformat(),
+            "versions": {
+                "pneumolens": __version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "torchvision": version("torchvision"),
+            },
+        },
+        data={
+            "name": dataset.name,
+            "title": dataset.title,
+            "fingerprint": dataset.fingerprint,
+            "split_rule": dataset.split_rule,
+            "counts": {name: split.counts() for name, split in dataset.splits.items()},
+        },
+        metrics={},
+        weights_sha256=sha256_of(folder / WEIGHTS_FILE),
+    )
+
+
+def _save_scores(path: Path, dataset: Dataset, logits: Mapping[str, np.ndarray]) -> None:
+    import pandas as pd
+
+    parts = []
+    for name, values in logits.items():
+        split = dataset.splits[name]
+        columns = {
+            "split": name,
+            "id": split.ids,
+            "patient": split.patients,
+            "group": split.groups,
+            "label": split.labels,
+            "logit": values,
+        }
+        parts.append(pd.DataFrame(columns))
+    pd.concat(parts).to_csv(path, index=False, float_format="%.6f")
+
+
+def _save_history(path: Path, trained: Trained) -> None:
+    import pandas as pd
+
+    rows = [asdict(record) for record in trained.history]
+    pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")

@@ -1,0 +1,301 @@
+"""A trained run on disk: the contract between training and the dashboard.
+
+A run is a folder with `model.safetensors`, `run.json`, `scores.csv`, `history.csv` and `plots/`.
+It is read here; `publishing` writes it. Weights are only ever read from safetensors: a file in
+that format holds numbers and cannot run code.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pneumo_core.errors import PneumoError, RunError
+from pneumo_core.files import PROJECT_FOLDER, sha256_of
+from pneumo_core.operating_point import OperatingPoint, Zones
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from pneumo_core.architectures import ModelSpec
+    from pneumo_core.preprocess import Preprocess
+
+SCHEMA = 1
+WEIGHTS_FILE = "model.safetensors"
+RUN_FILE = "run.json"
+SCORES_FILE = "scores.csv"
+HISTORY_FILE = "history.csv"
+SAVED_POINTS_FILE = "operating_points.json"
+PLOTS_FOLDER = "plots"
+DEFAULT_FILE = "DEFAULT"
+SCORE_COLUMNS = ("split", "id", "patient", "group", "label", "logit")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run whose description has been read and makes sense.
+
+    Attributes:
+        path: Its folder.
+        title: Name for people.
+        model: The network.
+        preprocess: From a grey image to its input.
+        flip_average: Whether logits are averaged with the mirror image's.
+        temperature: What logits are divided by before the sigmoid; chosen on validation.
+        operating_points: The first is the default; those saved after training come last.
+        zones: Rule-out and rule-in thresholds.
+        recipe: The recipe as it was run.
+        training: seed, epochs, best_epoch, duration_s, device, threads, precision, pretrained,
+            parameters, versions, date.
+        data: name, title, fingerprint, split_rule, counts {split: {normal, pneumonia}}.
+        metrics: {"val": ..., "test": ...}, each as `metrics.summary` gives it.
+        weights_sha256: Of `model.safetensors`.
+    """
+
+    path: Path
+    title: str
+    model: "ModelSpec"
+    preprocess: "Preprocess"
+    flip_average: bool
+    temperature: float
+    operating_points: tuple[OperatingPoint, ...]
+    zones: Zones
+    recipe: Mapping[str, Any]
+    training: Mapping[str, Any]
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
+    weights_sha256: str
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.path.name
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """The default operating point."""
+        return self.operating_points[0]
+
+    @property
+    def has_weights(self) -> bool:
+        """False for a run that is shipped as figures only."""
+        return (self.path / WEIGHTS_FILE).is_file()
+
+    @cached_property
+    def _all_scores(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        from pneumo_core.calibration import probability
+
+        try:
+            text = {"split": str, "id": str, "patient": str, "group": str}
+            table = pd.read_csv(self.path / SCORES_FILE, dtype=text, keep_default_na=False)
+            table = table[list(SCORE_COLUMNS)].astype({"label": int, "logit": float})
+            table["probability"] = probability(table["logit"].to_numpy(), self.temperature)
+        except (OSError, KeyError, ValueError, PneumoError) as error:
+            raise RunError(f"{self.name}: {SCORES_FILE} is missing or damaged.") from error
+        return table
+
+    def scores(self, split: str) -> "pd.DataFrame":
+        """Scores of a split, in the data set's order.
+
+        Args:
+            split: "val" or "test".
+
+        Returns:
+            Columns split, id, patient, group, label (0 or 1), logit, probability (calibrated);
+            one row an image.
+
+        Raises:
+            RunError: If the file is missing or damaged, or has no such split.
+        """
+        table = self._all_scores
+        rows = table[table["split"] == split]
+        if rows.empty:
+            raise RunError(f"{self.name}: {SCORES_FILE} has no rows for the split {split!r}.")
+        return rows.reset_index(drop=True)
+
+    def history(self) -> "pd.DataFrame":
+        """One row an epoch, with the columns of `schedule.EpochRecord`.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        import pandas as pd
+
+        try:
+            return pd.read_csv(self.path / HISTORY_FILE)
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.name}: {HISTORY_FILE} is missing or damaged.") from error
+
+    def plot(self, name: str) -> Path | None:
+        """Path of a picture in `plots/`, None where the run has none of that name."""
+        path = self.path / PLOTS_FOLDER / name
+        return path if path.is_file() else None
+
+    def load_model(self) -> "nn.Module":
+        """Build the network and load its weights, as float32 on the CPU, in evaluation mode.
+
+        Raises:
+            RunError: If the weights are missing, do not fit, or are not those the run was
+                written with (by SHA-256).
+        """
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        from pneumo_core.architectures import create_model
+
+        if not self.has_weights:
+            raise RunError(f"{self.name} comes as figures only: choose a run with weights.")
+        weights = self.path / WEIGHTS_FILE
+        if sha256_of(weights) != self.weights_sha256:
+            raise RunError(f"{self.name}: {WEIGHTS_FILE} is damaged (wrong SHA-256): restore it.")
+        model = create_model(self.model)
+        try:
+            model.load_state_dict(load_file(weights))
+        except (SafetensorError, RuntimeError) as error:
+            raise RunError(f"{self.name}: {WEIGHTS_FILE} does not fit the network.") from error
+        return model.float().eval().to(memory_format=torch.channels_last)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `run.json`."""
+        return {
+            "schema": SCHEMA,
+            "title": self.title,
+            "model": asdict(self.model),
+            "preprocess": self.preprocess.to_json(),
+            "flip_average": self.flip_average,
+            "temperature": self.temperature,
+            "operating_points": [point.to_json() for point in self.operating_points],
+            "zones": self.zones.to_json(),
+            "recipe": dict(self.recipe),
+            "training": dict(self.training),
+            "data": dict(self.data),
+            "metrics": dict(self.metrics),
+            "weights_sha256": self.weights_sha256,
+        }
+
+
+@dataclass(frozen=True)
+class BrokenRun:
+    """A folder that looks like a run and cannot be used.
+
+    Attributes:
+        name: Name of the folder.
+        reason: Why, as one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+def weights_folder() -> Path:
+    """Folder of the runs: `PNEUMO_WEIGHTS`, or `weights/` of the project."""
+    named = os.environ.get("PNEUMO_WEIGHTS")
+    return Path(named).expanduser() if named else PROJECT_FOLDER / "weights"
+
+
+def read_run(path: str | Path) -> Run:
+    """Read a run's description; its weights are not touched.
+
+    Args:
+        path: The run's folder, or the name of one in `weights_folder()`.
+
+    Raises:
+        RunError: If it is absent, damaged or of another version.
+    """
+    from pneumo_core.architectures import ARCHITECTURES, ModelSpec
+    from pneumo_core.preprocess import Preprocess
+
+    folder = Path(path)
+    if not (folder / RUN_FILE).is_file():
+        folder = weights_folder() / folder
+    try:
+        content = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise RunError(f"{folder.name} was written by another version: train it again.")
+        model = ModelSpec(**content["model"])
+        if model.architecture not in ARCHITECTURES:
+            raise RunError(f"{folder.name} needs the unknown architecture {model.architecture!r}.")
+        points = content["operating_points"] + _saved_points(folder)
+        run = Run(
+            path=folder,
+            title=str(content["title"]),
+            model=model,
+            preprocess=Preprocess.from_json(content["preprocess"]),
+            flip_average=bool(content["flip_average"]),
+            temperature=float(content["temperature"]),
+            operating_points=tuple(OperatingPoint.from_json(point) for point in points),
+            zones=Zones.from_json(content["zones"]),
+            recipe=dict(content["recipe"]),
+            training=dict(content["training"]),
+            data=dict(content["data"]),
+            metrics={split: dict(content["metrics"][split]) for split in ("val", "test")},
+            weights_sha256=str(content["weights_sha256"]),
+        )
+    except FileNotFoundError:
+        raise RunError(
+            f"There is no run {str(path)!r}: train one with python train_cli.py."
+        ) from None
+    except RunError:
+        raise
+    except (OSError, PneumoError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise RunError(
+            f"{folder.name}: {RUN_FILE} is damaged: restore it or train again."
+        ) from error
+    if not run.operating_points or not run.temperature > 0:
+        raise RunError(f"{folder.name}: {RUN_FILE} is damaged: restore it or train again.")
+    return run
+
+
+def list_runs(folder: Path | None = None) -> list[Run | BrokenRun]:
+    """Every run in a folder, by name; a damaged one is listed with its reason."""
+    folder = folder or weights_folder()
+    runs: list[Run | BrokenRun] = []
+    if not folder.is_dir():
+        return runs
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir() or path.name.startswith("."):
+            continue
+        try:
+            runs.append(_complete(read_run(path)))
+        except RunError as error:
+            runs.append(BrokenRun(path.name, str(error)))
+    return runs
+
+
+def default_run(folder: Path | None = None) -> Run:
+    """The run that `DEFAULT` names, or the first usable one where it names none.
+
+    Raises:
+        RunError: If there is no usable run.
+    """
+    folder = folder or weights_folder()
+    usable = [run for run in list_runs(folder) if isinstance(run, Run) and run.has_weights]
+    if not usable:
+        raise RunError("There is no trained model yet: run python train_cli.py.")
+    try:
+        name = (folder / DEFAULT_FILE).read_text(encoding="utf-8").strip()
+    except OSError:
+        name = ""
+    return next((run for run in usable if run.name == name), usable[0])
+
+
+def _saved_points(folder: Path) -> list[dict[str, Any]]:
+    path = folder / SAVED_POINTS_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def _complete(run: Run) -> Run:
+    """The run itself, once all it needs is there and the weights are the right ones."""
+    for name in (SCORES_FILE, HISTORY_FILE):
+        if not (run.path / name).is_file():
+            raise RunError(f"{run.name}: {name} is missing: restore it or train again.")
+    if run.has_weights and sha256_of(run.path / WEIGHTS_FILE) != run.weights_sha256:
+        raise RunError(f"{run.name}: {WEIGHTS_FILE} is damaged (wrong SHA-256): restore it.")
+    return run
