@@ -1,13 +1,27 @@
 """Plotly figures of a run's numbers: data in, Figure out.
 
 Backgrounds and fonts are left to the page's theme; every colour has a contrast of at least 3 to 1
-on the light and the dark background, and no two that share a figure differ by hue alone for a
-colour-blind eye (blue against orange, solid against dashed).
+on a white and on a near-black background, and what shares a figure differs in more than hue (solid
+or dashed, filled or open), so that no chart needs an eye for colour.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pneumo_core import CLASS_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pneumo_core.calibration import ReliabilityBin
+    from pneumo_core.confusion import Confusion, ThresholdTable
+    from pneumo_core.intervals import Estimate
 
 
 @dataclass(frozen=True)
@@ -18,8 +32,367 @@ class Palette:
     pneumonia: str = "#d55e00"
     point: str = "#c2379b"
     """The operating point."""
+    series: tuple[str, str] = ("#00896f", "#9a5bd0")
+    """What is not a class: one model and another, validation and test."""
     quiet: str = "#77838f"
     """Reference lines."""
 
 
 PALETTE = Palette()
+
+MAX_POINTS = 2000
+"""Rows of a threshold table that a curve is drawn from; all corners that matter are among them."""
+
+_DASHES = ("solid", "dash")
+_SYMBOLS = ("circle", "circle-open")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One model on one set of images, as a curve.
+
+    Attributes:
+        name: What the legend calls it.
+        table: Its counts at every threshold.
+        threshold: Its operating point, None for none.
+        band: Interval of the sensitivity, as (fpr, low, high): three (K,) arrays in [0, 1].
+    """
+
+    name: str
+    table: ThresholdTable
+    threshold: float | None = None
+    band: tuple[np.ndarray, np.ndarray, np.ndarray] | None = field(default=None, compare=False)
+
+
+def roc(series: Sequence[Series]) -> go.Figure:
+    """Draw ROC curves of at most two series, with bands and operating points, and the diagonal."""
+    figure = _figure("False positive rate (1 − specificity)", "Sensitivity")
+    _reference(figure, [0, 1], [0, 1], "Chance")
+    for i, one in enumerate(series):
+        if one.band is not None:
+            fpr, low, high = one.band
+            figure.add_scatter(
+                x=np.concatenate([fpr, fpr[::-1]]),
+                y=np.concatenate([high, low[::-1]]),
+                fill="toself",
+                fillcolor=_faded(PALETTE.series[i]),
+                line_width=0,
+                hoverinfo="skip",
+                name=f"{one.name}, 95 %",
+            )
+        table = one.table.thinned(MAX_POINTS)
+        _curve(figure, i, one, table.fpr, table.tpr, table.thresholds, "linear")
+    for i, one in enumerate(series):
+        if one.threshold is not None:
+            counts = one.table.at(one.threshold)
+            if counts.sensitivity is not None and counts.specificity is not None:
+                _point(figure, i, 1 - counts.specificity, counts.sensitivity, one)
+    return _unit_square(figure)
+
+
+def precision_recall(series: Sequence[Series]) -> go.Figure:
+    """Draw precision-recall curves of at most two series; precision is not interpolated."""
+    figure = _figure("Recall (sensitivity)", "Precision (PPV)")
+    for i, one in enumerate(series):
+        table = one.table.thinned(MAX_POINTS)
+        drawn = (table.tp + table.fp) > 0
+        prevalence = table.positives / max(table.positives + table.negatives, 1)
+        _reference(figure, [0, 1], [prevalence, prevalence], f"{one.name}, all called pneumonia")
+        _curve(
+            figure,
+            i,
+            one,
+            table.tpr[drawn],
+            table.precision[drawn],
+            table.thresholds[drawn],
+            "vh",
+        )
+    for i, one in enumerate(series):
+        if one.threshold is not None:
+            counts = one.table.at(one.threshold)
+            if counts.sensitivity is not None and counts.ppv is not None:
+                _point(figure, i, counts.sensitivity, counts.ppv, one)
+    return _unit_square(figure)
+
+
+def score_histogram(table: ThresholdTable, threshold: float, bins: int = 40) -> go.Figure:
+    """Draw how many images of each class fall in each bin of the probability, and the threshold."""
+    figure = _figure("Probability of pneumonia", "Images")
+    edges = np.arange(bins + 1) / bins
+    rows = np.minimum(np.searchsorted(table.thresholds, edges[1:-1]), len(table) - 1)
+    classes = zip(
+        CLASS_NAMES, (table.fp, table.tp), (PALETTE.normal, PALETTE.pneumonia), "/ ", strict=False
+    )
+    for name, at_or_above, colour, pattern in classes:
+        counts = -np.diff([at_or_above[0], *at_or_above[rows], 0])
+        figure.add_bar(
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=counts,
+            width=1 / bins,
+            name=name,
+            marker={"color": colour, "pattern": {"shape": pattern.strip()}, "opacity": 0.75},
+            hovertemplate="%{y} images at %{x:.3f}",
+        )
+    figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
+    figure.add_vline(min(threshold, 1.0), line={"color": PALETTE.point, "width": 2})
+    return figure
+
+
+def reliability(
+    bins: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin] | None = None
+) -> go.Figure:
+    """Draw observed against promised shares of pneumonia, with intervals and counts.
+
+    Args:
+        bins: After calibration.
+        before: The same before calibration, drawn open and dashed behind.
+    """
+    figure = _figure("Promised probability", "Share with pneumonia")
+    _reference(figure, [0, 1], [0, 1], "Perfect")
+    named = (
+        [("calibrated", bins, 0)]
+        if before is None
+        else [
+            ("before", before, 1),
+            ("calibrated", bins, 0),
+        ]
+    )
+    for name, rows, i in named:
+        filled = [row for row in rows if row.n]
+        value = [row.observed.value for row in filled]
+        figure.add_scatter(
+            x=[row.mean_probability for row in filled],
+            y=value,
+            error_y={
+                "array": [row.observed.high - row.observed.value for row in filled],
+                "arrayminus": [row.observed.value - row.observed.low for row in filled],
+                "thickness": 1,
+                "width": 3,
+            },
+            customdata=[[row.n, row.positives, row.low, row.high] for row in filled],
+            hovertemplate=(
+                "promised %{x:.3f}, observed %{y:.3f}<br>"
+                "%{customdata[1]} of %{customdata[0]} images "
+                "from %{customdata[2]:.2f} to %{customdata[3]:.2f}"
+            ),
+            mode="lines+markers",
+            line={"color": PALETTE.series[i], "dash": _DASHES[i], "width": 1.5},
+            marker={"symbol": _SYMBOLS[i], "size": 8},
+            name=name,
+        )
+    return _unit_square(figure)
+
+
+def decision_curve(
+    thresholds: np.ndarray,
+    model: np.ndarray,
+    treat_all: np.ndarray,
+    threshold: float | None = None,
+) -> go.Figure:
+    """Draw the net benefit of the model against treating everybody and nobody.
+
+    Source: Vickers and Elkin, Med Decis Making 26 (2006) 565-574.
+
+    Args:
+        thresholds: (K,) threshold probabilities in (0, 1).
+        model: (K,) net benefit of treating those at or above the threshold.
+        treat_all: (K,) net benefit of treating everybody.
+        threshold: Operating point to mark.
+    """
+    figure = _figure("Threshold probability", "Net benefit")
+    _reference(figure, thresholds, treat_all, "Treat everybody", dash="dash")
+    _reference(figure, [0, 1], [0, 0], "Treat nobody")
+    figure.add_scatter(
+        x=thresholds,
+        y=model,
+        name="Treat by the model",
+        line={"color": PALETTE.series[0], "width": 2.5},
+        hovertemplate="net benefit %{y:.3f} at %{x:.3f}",
+    )
+    top = float(np.nanmax(np.append(model, 0.01)))
+    figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-0.25 * top, 1.1 * top])
+    if threshold is not None:
+        figure.add_vline(min(threshold, 1.0), line={"color": PALETTE.point, "width": 2})
+    return figure
+
+
+def comparison(names: Sequence[str], series: Sequence[tuple[str, Sequence[Estimate]]]) -> go.Figure:
+    """Draw figures with their intervals side by side, as dots and whiskers.
+
+    Args:
+        names: What each figure is called, from top to bottom.
+        series: One or two names (validation, test), each with an estimate a figure; an undefined
+            one leaves a gap.
+    """
+    figure = _figure("", "")
+    offsets = [0.0] if len(series) == 1 else [0.16, -0.16]
+    rows = np.arange(len(names))[::-1]
+    for i, (name, estimates) in enumerate(series):
+        value = np.array([_number(e.value) for e in estimates])
+        figure.add_scatter(
+            x=value,
+            y=rows + offsets[i],
+            error_x={
+                "array": [_number(e.high) for e in estimates] - value,
+                "arrayminus": value - [_number(e.low) for e in estimates],
+                "thickness": 2,
+                "width": 0,
+            },
+            mode="markers",
+            marker={
+                "color": PALETTE.series[i],
+                "symbol": _SYMBOLS[i],
+                "size": 10,
+                "line_width": 2,
+            },
+            name=name,
+            hovertemplate="%{x:.3f}",
+        )
+    figure.update_layout(
+        yaxis={"tickvals": rows, "ticktext": list(names), "showgrid": False, "zeroline": False},
+        hovermode="closest",
+        height=60 + 48 * len(names),
+    )
+    return figure
+
+
+def training_history(history: pd.DataFrame, best_epoch: int | None = None) -> go.Figure:
+    """Draw losses and validation AUC over the epochs.
+
+    Args:
+        history: Columns epoch, train_loss, val_loss, val_auc.
+        best_epoch: Epoch whose weights were kept, to mark.
+    """
+    figure = _figure("Epoch", "Loss")
+    lines = (
+        ("train_loss", "Loss, training", PALETTE.quiet, "solid", "y"),
+        ("val_loss", "Loss, validation", PALETTE.series[0], "solid", "y"),
+        ("val_auc", "AUC, validation", PALETTE.series[1], "dash", "y2"),
+    )
+    for column, name, colour, dash, axis in lines:
+        figure.add_scatter(
+            x=history["epoch"],
+            y=history[column],
+            yaxis=axis,
+            name=name,
+            line={"color": colour, "dash": dash, "width": 2},
+            hovertemplate="%{y:.4f}",
+        )
+    figure.update_layout(
+        yaxis_rangemode="tozero",
+        yaxis2={"title": "AUC", "overlaying": "y", "side": "right", "showgrid": False},
+    )
+    if best_epoch is not None:
+        figure.add_vline(best_epoch, line={"color": PALETTE.point, "width": 1.5, "dash": "dot"})
+    return figure
+
+
+def confusion_matrix(confusion: Confusion) -> go.Figure:
+    """Draw the four counts, each shaded by its share of the true class."""
+    counts = np.array([[confusion.fn, confusion.tp], [confusion.tn, confusion.fp]])
+    totals = np.array([[confusion.positives], [confusion.negatives]])
+    shares = counts / np.maximum(totals, 1)
+    figure = _figure("Called", "Truth")
+    figure.add_heatmap(
+        z=shares,
+        x=list(CLASS_NAMES),
+        y=list(CLASS_NAMES[::-1]),
+        text=[
+            [f"{count}<br>{100 * share:.1f} %" for count, share in zip(*row, strict=True)]
+            for row in zip(counts, shares, strict=True)
+        ],
+        texttemplate="%{text}",
+        hovertemplate="%{y} called %{x}: %{text}<extra></extra>",
+        textfont={"size": 18},
+        colorscale=[[0, "rgba(47, 129, 199, 0.04)"], [1, "rgba(47, 129, 199, 0.55)"]],
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        xgap=4,
+        ygap=4,
+    )
+    figure.update_layout(
+        xaxis={"side": "top", "showgrid": False},
+        yaxis={"autorange": "reversed", "showgrid": False},
+        height=320,
+    )
+    return figure
+
+
+def _figure(x_title: str, y_title: str) -> go.Figure:
+    axis = {"showline": False, "zeroline": False, "gridcolor": "rgba(119, 131, 143, 0.25)"}
+    return go.Figure(
+        layout={
+            "xaxis": {**axis, "title": x_title},
+            "yaxis": {**axis, "title": y_title},
+            "paper_bgcolor": "rgba(0, 0, 0, 0)",
+            "plot_bgcolor": "rgba(0, 0, 0, 0)",
+            "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
+            "height": 380,
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "hovermode": "closest",
+        }
+    )
+
+
+def _unit_square(figure: go.Figure) -> go.Figure:
+    """Let both axes run from 0 to 1, with a little room for what lies on the edge."""
+    return figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_range=[-0.02, 1.02])
+
+
+def _reference(
+    figure: go.Figure, x: Sequence[float], y: Sequence[float], name: str, dash: str = "dot"
+) -> None:
+    figure.add_scatter(
+        x=x,
+        y=y,
+        name=name,
+        mode="lines",
+        line={"color": PALETTE.quiet, "dash": dash, "width": 1.5},
+        hoverinfo="skip",
+    )
+
+
+def _curve(
+    figure: go.Figure,
+    i: int,
+    series: Series,
+    x: np.ndarray,
+    y: np.ndarray,
+    thresholds: np.ndarray,
+    shape: str,
+) -> None:
+    figure.add_scatter(
+        x=x,
+        y=y,
+        customdata=thresholds,
+        name=series.name,
+        mode="lines",
+        line={"color": PALETTE.series[i], "dash": _DASHES[i], "width": 2.5, "shape": shape},
+        hovertemplate="%{x:.3f}, %{y:.3f}<br>threshold %{customdata:.4f}",
+    )
+
+
+def _point(figure: go.Figure, i: int, x: float, y: float, series: Series) -> None:
+    figure.add_scatter(
+        x=[x],
+        y=[y],
+        mode="markers",
+        marker={
+            "color": PALETTE.point,
+            "symbol": _SYMBOLS[i],
+            "size": 14,
+            "line": {"width": 2, "color": PALETTE.point},
+        },
+        name=f"{series.name} at {series.threshold:.3f}",
+        hovertemplate="%{x:.3f}, %{y:.3f}",
+    )
+
+
+def _faded(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.15)"
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value

@@ -144,7 +144,7 @@ def _histogram(table: ThresholdTable) -> dict[str, Any]:
     return {
         "range": [float(low), float(high)],
         "odds": _shares(table, 1 / (1 + np.exp(-np.linspace(low, high, BINS + 1)))),
-        "even": _shares(table, np.linspace(0, 1, BINS + 1)),
+        "even": _shares(table, np.arange(BINS + 1) / BINS),
     }
 
 
