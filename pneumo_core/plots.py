@@ -1,0 +1,403 @@
+"""The pictures in a run's `plots/` folder: what its history and its scores look like, on paper.
+
+Drawn with matplotlib's own `Figure`, without pyplot: nothing global is touched, so that training
+can draw in a server or a thread. Every function takes a run and gives a figure that fits the width
+of an A4 page at 150 dots an inch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pneumo_core import CLASS_NAMES
+from pneumo_core.calibration import expected_calibration_error, probability, reliability
+from pneumo_core.confusion import ThresholdTable, confusion_at, threshold_table
+from pneumo_core.figures import PALETTE
+from pneumo_core.files import written_whole
+from pneumo_core.intervals import Estimate
+from pneumo_core.runs import PLOTS_FOLDER, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pneumo_core.datasets import Dataset
+
+DOTS_PER_INCH = 150
+PAGE_WIDTH = 6.7
+"""Inches: A4 less margins of 20 mm."""
+BODY, SMALL, HEADING = 10, 8.5, 12
+"""Type sizes in points, at the printed size."""
+
+# What is learned from, chosen on and tested on: apart by lightness and by dash, not hue alone.
+SPLIT_STYLES = {
+    "train": {"color": PALETTE.quiet, "linestyle": ":", "marker": "."},
+    "val": {"color": PALETTE.pneumonia, "linestyle": "--", "marker": "."},
+    "test": {"color": PALETTE.normal, "linestyle": "-"},
+}
+SPLIT_TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
+
+SAMPLES = 24
+SAMPLE_COLUMNS = 4
+SAMPLE_PIXELS = 340
+"""Side that a sample is taken down to: twice what is printed."""
+ATTRIBUTION = "PneumoniaMNIST / Kermany et al. 2018, CC BY 4.0"
+
+
+def write_plots(run: Run, dataset: Dataset | None) -> list[Path]:
+    """Draw every picture of a run into its `plots/` folder, each whole or not at all.
+
+    Args:
+        run: With `scores.csv` and `history.csv` in place.
+        dataset: The one it was scored on, for the misclassified images; without it their sheet is
+            left out.
+
+    Returns:
+        Paths of the PNG files written.
+
+    Raises:
+        RunError: If scores or history are missing or damaged.
+        DataError: If the data set has not the images that were scored.
+        OSError: If a file cannot be written; no half of one is left behind.
+    """
+    folder = run.path / PLOTS_FOLDER
+    folder.mkdir(exist_ok=True)
+    draw = {
+        "accuracy_plot": accuracy_plot,
+        "auc_plot": auc_plot,
+        "confusion_matrix": confusion_matrix,
+        "roc_curve": roc_curve,
+        "pr_curve": pr_curve,
+        "calibration": calibration,
+    }
+    written = [_save(function(run), folder / f"{name}.png") for name, function in draw.items()]
+    if dataset is not None:
+        sheet = misclassified_samples(run, dataset)
+        written.append(_save(sheet, folder / "misclassified_samples.png"))
+    return written
+
+
+def accuracy_plot(run: Run) -> Figure:
+    """Accuracy at threshold 0.5 in training and validation, by epoch, the chosen epoch marked.
+
+    Raises:
+        RunError: If the history is missing or damaged.
+    """
+    return _history_plot(run, "accuracy", "Accuracy at threshold 0.5")
+
+
+def auc_plot(run: Run) -> Figure:
+    """Area under the ROC curve in training and validation, by epoch, the chosen epoch marked.
+
+    Raises:
+        RunError: If the history is missing or damaged.
+    """
+    return _history_plot(run, "auc", "Area under the ROC curve")
+
+
+def confusion_matrix(run: Run) -> Figure:
+    """Test images by true and predicted class at the operating point: counts and row percentages.
+
+    Raises:
+        RunError: If the scores are missing or damaged.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    point, test = run.operating_point, run.scores("test")
+    result = confusion_at(test["label"], test["probability"], point.threshold)
+    counts = np.array([[result.tn, result.fp], [result.fn, result.tp]])
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(totals, 1)
+
+    figure = _figure(5.6)
+    axes = figure.subplots()
+    _head(axes, run, f"Test confusion matrix: {point.name}, threshold {point.threshold:.3f}")
+    blues = LinearSegmentedColormap.from_list("shares", ["#ffffff", PALETTE.normal])
+    axes.imshow(shares, cmap=blues, vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        share = f"{shares[row, column]:.1%}" if totals[row, 0] else "no images"
+        axes.text(column, row - 0.04, str(count), ha="center", va="bottom", fontsize=22)
+        axes.text(column, row + 0.04, share, ha="center", va="top", fontsize=HEADING)
+    axes.set_xticks([0, 1], CLASS_NAMES)
+    axes.set_yticks([0, 1], CLASS_NAMES, rotation=90, va="center")
+    axes.set_xlabel("Predicted class", fontsize=BODY)
+    axes.set_ylabel("True class (rows add up to 100%)", fontsize=BODY)
+    axes.tick_params(length=0, labelsize=BODY)
+    axes.axhline(0.5, color="white", linewidth=3)
+    axes.axvline(0.5, color="white", linewidth=3)
+    return figure
+
+
+def roc_curve(run: Run) -> Figure:
+    """ROC curves of validation and test, with DeLong's intervals and the operating point.
+
+    Raises:
+        RunError: If the scores are missing or damaged.
+    """
+    figure = _figure(6.4)
+    axes = figure.subplots()
+    _head(axes, run, "ROC curve")
+    axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Chance")
+    for split in ("val", "test"):
+        table = _table(run, split)
+        name = f"{SPLIT_TITLES[split]}: AUC {_interval(run.metrics[split]['auc'])}"
+        axes.plot(table.fpr, table.tpr, linewidth=2, label=name, **_line(split))
+        reached = table.at(run.operating_point.threshold)
+        if reached.specificity is not None and reached.sensitivity is not None:
+            _mark(axes, run, split, 1 - reached.specificity, reached.sensitivity)
+    _unit_square(axes, "1 - specificity (false alarms among normals)", "Sensitivity")
+    _legend(axes, "lower right")
+    return figure
+
+
+def pr_curve(run: Run) -> Figure:
+    """Precision-recall curves of validation and test, with the operating point.
+
+    Drawn in steps, as the average precision adds them up: between two thresholds there is no
+    straight line. Source: Davis and Goadrich, ICML 2006.
+
+    Raises:
+        RunError: If the scores are missing or damaged.
+    """
+    figure = _figure(6.4)
+    axes = figure.subplots()
+    _head(axes, run, "Precision-recall curve")
+    for split in ("val", "test"):
+        table = _table(run, split)
+        metrics = run.metrics[split]
+        name = f"{SPLIT_TITLES[split]}: average precision {_interval(metrics['auprc'])}"
+        # Nothing is called at the last threshold; by convention the curve ends at precision 1.
+        precision = np.append(table.precision[:-1], 1.0)
+        style = _line(split)
+        axes.plot(table.tpr, precision, linewidth=2, drawstyle="steps-post", label=name, **style)
+        axes.axhline(
+            metrics["prevalence"],
+            linewidth=1,
+            label=f"{SPLIT_TITLES[split]}: chance (prevalence {metrics['prevalence']:.1%})",
+            **style,
+        )
+        reached = table.at(run.operating_point.threshold)
+        if reached.sensitivity is not None and reached.ppv is not None:
+            _mark(axes, run, split, reached.sensitivity, reached.ppv)
+    _unit_square(axes, "Recall (sensitivity)", "Precision (positive predictive value)")
+    _legend(axes, "lower left")
+    return figure
+
+
+def calibration(run: Run) -> Figure:
+    """Promised against observed share of pneumonia on test, before and after the temperature.
+
+    Bars are Wilson's 95 % intervals; below, how many images each bin holds.
+
+    Raises:
+        RunError: If the scores are missing or damaged.
+    """
+    test = run.scores("test")
+    labels = test["label"].to_numpy()
+    figure = _figure(7.4)
+    axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+    _head(axes, run, "Calibration on test")
+    axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Perfect")
+    versions = (
+        ("Before", "network as trained", 1.0, {"color": PALETTE.pneumonia, "marker": "s"}),
+        ("After", f"temperature {run.temperature:.2f}", run.temperature, _after_style()),
+    )
+    for position, (name, words, temperature, style) in enumerate(versions):
+        values = probability(test["logit"].to_numpy(), temperature)
+        bins = [entry for entry in reliability(labels, values) if entry.n]
+        observed = [entry.observed for entry in bins]
+        axes.errorbar(
+            [entry.mean_probability for entry in bins],
+            [share.value for share in observed],
+            yerr=[
+                [share.value - share.low for share in observed],
+                [share.high - share.value for share in observed],
+            ],
+            markersize=6,
+            linewidth=1.2,
+            capsize=3,
+            label=f"{name} ({words}): ECE {expected_calibration_error(labels, values):.3f}",
+            **style,
+        )
+        # Two bars side by side in each bin of width 0.1.
+        counts.bar(
+            [entry.low + 0.03 + 0.04 * position for entry in bins],
+            [entry.n for entry in bins],
+            width=0.036,
+            color=style["color"],
+        )
+    axes.set_ylabel("Observed share with pneumonia", fontsize=BODY)
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    counts.set_xlabel("Predicted probability of pneumonia", fontsize=BODY)
+    counts.set_ylabel("Images", fontsize=BODY)
+    _plain(counts)
+    _legend(axes, "upper left")
+    return figure
+
+
+def misclassified_samples(run: Run, dataset: Dataset) -> Figure:
+    """Sheet of the test images that are most wrong at the operating point, at most `SAMPLES`.
+
+    The worst comes first: the one whose probability is farthest from its label.
+
+    Raises:
+        RunError: If the scores are missing or damaged.
+        DataError: If the data set has not the images that were scored.
+    """
+    wrong = misclassified(run)
+    shown = wrong.head(SAMPLES)
+    rows = max(-(-len(shown) // SAMPLE_COLUMNS), 1)
+    figure = _figure(1.62 * rows + 1.0)
+    point = run.operating_point
+    figure.suptitle(
+        f"{run.title}\n{len(wrong)} misclassified test images, the {len(shown)} most wrong first\n"
+        f"({point.name}, threshold {point.threshold:.3f})"
+        if len(wrong)
+        else f"{run.title}\nNo test image is misclassified",
+        fontsize=BODY,
+    )
+    grid = figure.subplots(rows, SAMPLE_COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, sample in zip(grid, shown.itertuples(), strict=False):
+        axes.imshow(_thumbnail(dataset.find(sample.id)), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(
+            f"True: {CLASS_NAMES[sample.label]}\n"
+            f"p = {sample.probability:.3f}\n"
+            f"{PurePosixPath(sample.id).stem}",
+            fontsize=SMALL,
+        )
+    figure.supxlabel(
+        f"p: predicted probability of pneumonia. Images: {ATTRIBUTION}", fontsize=SMALL
+    )
+    return figure
+
+
+def misclassified(run: Run) -> pd.DataFrame:
+    """Test images that the run gets wrong at its operating point, the most wrong first.
+
+    Returns:
+        Rows of `Run.scores`, by falling distance of the probability from the label.
+
+    Raises:
+        RunError: If the scores are missing or damaged.
+    """
+    test = run.scores("test")
+    called = test["probability"] >= run.operating_point.threshold
+    wrong = test[called != (test["label"] == 1)]
+    distance = (wrong["probability"] - wrong["label"]).abs()
+    return wrong.loc[distance.sort_values(ascending=False, kind="stable").index]
+
+
+def _history_plot(run: Run, measure: str, title: str) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
+    history = run.history()
+    figure = _figure(4.2)
+    axes = figure.subplots()
+    _head(axes, run, title)
+    for split in ("train", "val"):
+        values = history[f"{split}_{measure}"]
+        style = SPLIT_STYLES[split]
+        axes.plot(history["epoch"], values, linewidth=1.8, label=SPLIT_TITLES[split], **style)
+    best = run.training["best_epoch"]
+    chosen = history.loc[history["epoch"] == best, f"val_{measure}"]
+    axes.axvline(best, color=PALETTE.point, linewidth=1)
+    axes.plot(
+        [best] * len(chosen),
+        chosen,
+        "o",
+        color=PALETTE.point,
+        markersize=8,
+        label=f"Chosen epoch: {best}",
+    )
+    axes.set_xlabel("Epoch", fontsize=BODY)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(axes, "lower right")
+    return figure
+
+
+def _figure(height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(PAGE_WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
+
+
+def _head(axes: Axes, run: Run, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=HEADING, fontweight="bold", pad=20)
+    axes.text(0, 1.015, run.title, transform=axes.transAxes, fontsize=SMALL, color="#444444")
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=BODY)
+
+
+def _unit_square(axes: Axes, across: str, up: str) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    axes.set_xlabel(across, fontsize=BODY)
+    axes.set_ylabel(up, fontsize=BODY)
+
+
+def _legend(axes: Axes, place: str) -> None:
+    axes.legend(loc=place, fontsize=BODY, frameon=True, framealpha=0.9, edgecolor="none")
+
+
+def _line(split: str) -> dict[str, str]:
+    style = SPLIT_STYLES[split]
+    return {"color": style["color"], "linestyle": style["linestyle"]}
+
+
+def _after_style() -> dict[str, str]:
+    return {"color": PALETTE.normal, "marker": "o"}
+
+
+def _mark(axes: Axes, run: Run, split: str, x: float, y: float) -> None:
+    """Mark the operating point: filled on test; hollow on validation, where it was chosen."""
+    point = run.operating_point
+    axes.plot(
+        x,
+        y,
+        "o",
+        color=PALETTE.point,
+        markerfacecolor=PALETTE.point if split == "test" else "white",
+        markersize=9,
+        markeredgewidth=2,
+        zorder=3,
+        label=f"{SPLIT_TITLES[split]}: {point.name}, threshold {point.threshold:.3f}",
+    )
+
+
+def _table(run: Run, split: str) -> ThresholdTable:
+    scores = run.scores(split)
+    return threshold_table(scores["label"], scores["probability"])
+
+
+def _interval(figure: list[float | None]) -> str:
+    """A figure of `Run.metrics` in words: 0.964 (0.951 to 0.975)."""
+    estimate = Estimate.from_json(figure)
+    if estimate.value is None:
+        return "undefined"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """Take a film float32 (H, W) in [0, 1] down to what can be printed: uint8 (h, w)."""
+    from PIL import Image
+
+    image = Image.fromarray((pixels * 255).round().astype(np.uint8))
+    image.thumbnail((SAMPLE_PIXELS, SAMPLE_PIXELS))
+    return np.asarray(image)
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)
+    return path
