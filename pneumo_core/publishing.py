@@ -9,7 +9,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -57,29 +57,11 @@ OPERATING_POINTS: Mapping[str, Rule] = {
 }
 
 
-@dataclass(frozen=True)
-class Circumstances:
-    """What a run's record says beside its results.
-
-    Attributes:
-        seed: Of the training.
-        device: Where it was trained, in words.
-        pretrained: Where the initial weights came from: "none", or a file or hub name.
-        duration_s: Seconds the training took.
-    """
-
-    seed: int
-    device: str
-    pretrained: str
-    duration_s: float
-
-
 def publish(
     target: Path,
     recipe: Recipe,
     dataset: Dataset,
     trained: Trained,
-    circumstances: Circumstances,
     *,
     replace_existing: bool = False,
     step: Callable[[str], None] | None = None,
@@ -94,7 +76,6 @@ def publish(
         recipe: As it was run.
         dataset: The one it was trained on, with "val" and "test".
         trained: What training left.
-        circumstances: What else the record says.
         replace_existing: Put the new run in the place of one that is there.
         step: Called with what is being done, in words.
 
@@ -111,7 +92,7 @@ def publish(
     try:
         say("Saving the weights")
         _save_weights(staging / WEIGHTS_FILE, trained.weights)
-        run = _described(staging, recipe, dataset, trained, circumstances)
+        run = _described(staging, recipe, dataset, trained)
         say("Scoring validation and test")
         run = score(run, dataset)
         write_json(staging / RUN_FILE, run.to_json())
@@ -198,13 +179,7 @@ def _save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     )
 
 
-def _described(
-    folder: Path,
-    recipe: Recipe,
-    dataset: Dataset,
-    trained: Trained,
-    circumstances: Circumstances,
-) -> Run:
+def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained) -> Run:
     """The run before its weights have been scored."""
     unknown = OperatingPoint("half", 0.5, "not chosen", "val")
     return Run(
@@ -218,9 +193,12 @@ def _described(
         zones=Zones(0.5, 0.5, "not chosen", "val"),
         recipe=recipe.to_json(),
         training={
-            **asdict(circumstances),
+            "seed": trained.seed,
             "epochs": len(trained.history),
             "best_epoch": trained.best_epoch,
+            "pretrained": trained.origin,
+            "duration_s": round(sum(record.seconds for record in trained.history), 1),
+            "device": trained.device,
             "threads": trained.threads,
             "precision": trained.precision,
             "parameters": sum(value.numel() for value in trained.weights.values()),

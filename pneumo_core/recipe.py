@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from pneumo_core.architectures import ModelSpec
+from pneumo_core.architectures import ARCHITECTURES, ModelSpec, check_input_size
 from pneumo_core.augment import Augmentation
 from pneumo_core.datasets import DATASET_NAMES, SplitRule
 from pneumo_core.errors import RecipeError
@@ -120,6 +120,7 @@ class Recipe:
             self.model.channels == self.preprocess.channels,
             "model.channels and preprocess.channels must be the same",
         )
+        check_input_size(self.model, self.preprocess.input_size)
         for label, value, choices in (
             ("split", self.split, SplitRule),
             ("pretrained", self.pretrained, Pretrained),
@@ -166,11 +167,14 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml"))
 
 
-def load_recipe(name: str = DEFAULT_RECIPE, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    name: str = DEFAULT_RECIPE, overrides: Iterable[str] = (), architecture: str | None = None
+) -> Recipe:
     """Read a recipe and change single fields of it.
 
     Args:
         name: A name out of `recipe_names()`, or the path of a YAML file.
+        architecture: In place of the recipe's; stem and input size follow where they must.
         overrides: "key=value" each, the key with dots for nesting and numbers for phases
             ("augmentation.rotate=10", "phases.0.epochs=3"), the value in YAML.
 
@@ -187,9 +191,24 @@ def load_recipe(name: str = DEFAULT_RECIPE, overrides: Iterable[str] = ()) -> Re
         raise RecipeError(f"{path} is not valid YAML: {error}.") from None
     if not isinstance(content, dict):
         raise RecipeError(f"{path} must hold the fields of a recipe.")
+    if architecture is not None:
+        _put_architecture(content, architecture)
     for override in overrides:
         _override(content, override)
     return Recipe.from_json({"name": path.stem, **content})
+
+
+def _put_architecture(content: dict[str, Any], name: str) -> None:
+    model, preprocess = content.setdefault("model", {}), content.setdefault("preprocess", {})
+    if name != model.get("architecture"):
+        # What another network calls its stages, or was trained as, means nothing to this one.
+        model.pop("cam_layer", None)
+        model.pop("variant", None)
+    model["architecture"] = name
+    known = ARCHITECTURES.get(name)
+    if known is not None and not known.small_cam_layer:
+        model["stem"] = "standard"
+        preprocess["input_size"] = max(preprocess.get("input_size", 0), known.minimum_size)
 
 
 def _override(content: dict[str, Any], override: str) -> None:

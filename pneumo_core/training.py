@@ -55,6 +55,9 @@ class Trained:
         weights: State of the network at the epoch that was best on validation, on the CPU.
         history: One record an epoch.
         best_epoch: Number of that epoch, from 1.
+        seed: Of everything random.
+        origin: Where the initial weights came from; "random" or a file or hub name.
+        device: Where it was trained: "cpu", "cuda" or "mps".
         threads: CPU threads that were used.
         precision: "bfloat16" or "float32", of the matrix products.
     """
@@ -62,6 +65,9 @@ class Trained:
     weights: Mapping[str, Tensor]
     history: tuple[EpochRecord, ...]
     best_epoch: int
+    seed: int
+    origin: str
+    device: str
     threads: int
     precision: str
 
@@ -94,6 +100,7 @@ def train(
     device: torch.device | None = None,
     resume: bool = False,
     initial_weights: Mapping[str, Tensor] | None = None,
+    origin: str = "random",
     report: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Train a recipe on a data set's train split, choosing the epoch on its val split.
@@ -106,6 +113,7 @@ def train(
         device: Where to train; None for the CPU.
         resume: Go on from `checkpoint` instead of starting anew.
         initial_weights: Start from these, e.g. ImageNet's, instead of random ones.
+        origin: Where they come from, for the record.
         report: Called after each batch and each epoch.
 
     Raises:
@@ -114,7 +122,7 @@ def train(
         OSError: If the checkpoint cannot be written.
     """
     device = device or torch.device("cpu")
-    trainer = _Trainer(recipe, dataset, seed, device, report or _ignore)
+    trainer = _Trainer(recipe, dataset, seed, origin, device, report or _ignore)
     with _deterministic(device):
         if resume:
             trainer.restore(load_checkpoint(checkpoint))
@@ -127,6 +135,9 @@ def train(
             weights=trainer.best,
             history=tuple(trainer.history),
             best_epoch=best_epoch(recipe, trainer.history),
+            seed=seed,
+            origin=origin,
+            device=device.type,
             threads=torch.get_num_threads(),
             precision="bfloat16" if autocast(device).fast_dtype else "float32",
         )
@@ -157,10 +168,12 @@ class _Trainer:
         recipe: Recipe,
         dataset: Dataset,
         seed: int,
+        origin: str,
         device: torch.device,
         report: Callable[[Progress], None],
     ) -> None:
-        self.recipe, self.seed, self.device, self.report = recipe, seed, device, report
+        self.recipe, self.seed, self.origin = recipe, seed, origin
+        self.device, self.report = device, report
         self.fingerprint = dataset.fingerprint
         train_split, self.val = dataset.splits["train"], dataset.splits["val"]
         self.squares = torch.from_numpy(train_split.squares(recipe.preprocess)).to(device)
@@ -211,6 +224,7 @@ class _Trainer:
         identity = {
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
+            "origin": self.origin,
             "fingerprint": self.fingerprint,
         }
         # Through JSON, so that it compares equal with what a checkpoint gives back.
