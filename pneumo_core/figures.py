@@ -1,44 +1,30 @@
 """Plotly figures of a run's numbers: data in, Figure out.
 
-Backgrounds and fonts are left to the page's theme; every colour has a contrast of at least 3 to 1
-on a white and on a near-black background, and what shares a figure differs in more than hue (solid
-or dashed, filled or open), so that no chart needs an eye for colour.
+Backgrounds and fonts are left to the page's theme. What shares a figure differs in more than hue
+(solid or dashed, filled or open), so that no chart needs an eye for colour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 
 from pneumo_core import CLASS_NAMES
+from pneumo_core.palette import PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pneumo_core.calibration import ReliabilityBin
     from pneumo_core.confusion import Confusion, ThresholdTable
-    from pneumo_core.intervals import Estimate
+    from pneumo_core.decision import Clinic, DecisionCurve
+    from pneumo_core.proportions import Estimate
+    from pneumo_core.resampling import RocBand
 
-
-@dataclass(frozen=True)
-class Palette:
-    """The colours of every chart, as CSS hex codes."""
-
-    normal: str = "#2f81c7"
-    pneumonia: str = "#d55e00"
-    point: str = "#c2379b"
-    """The operating point."""
-    series: tuple[str, str] = ("#00896f", "#9a5bd0")
-    """What is not a class: one model and another, validation and test."""
-    quiet: str = "#77838f"
-    """Reference lines."""
-
-
-PALETTE = Palette()
 
 MAX_POINTS = 2000
 """Rows of a threshold table that a curve is drawn from; all corners that matter are among them."""
@@ -55,13 +41,13 @@ class Series:
         name: What the legend calls it.
         table: Its counts at every threshold.
         threshold: Its operating point, None for none.
-        band: Interval of the sensitivity, as (fpr, low, high): three (K,) arrays in [0, 1].
+        band: Interval of its sensitivity.
     """
 
     name: str
     table: ThresholdTable
     threshold: float | None = None
-    band: tuple[np.ndarray, np.ndarray, np.ndarray] | None = field(default=None, compare=False)
+    band: RocBand | None = None
 
 
 def roc(series: Sequence[Series]) -> go.Figure:
@@ -70,12 +56,12 @@ def roc(series: Sequence[Series]) -> go.Figure:
     _reference(figure, [0, 1], [0, 1], "Chance")
     for i, one in enumerate(series):
         if one.band is not None:
-            fpr, low, high = one.band
+            band = one.band
             figure.add_scatter(
-                x=np.concatenate([fpr, fpr[::-1]]),
-                y=np.concatenate([high, low[::-1]]),
+                x=np.concatenate([band.fpr, band.fpr[::-1]]),
+                y=np.concatenate([band.high, band.low[::-1]]),
                 fill="toself",
-                fillcolor=_faded(PALETTE.series[i]),
+                fillcolor=PALETTE.faded(PALETTE.series[i], 0.15),
                 line_width=0,
                 hoverinfo="skip",
                 name=f"{one.name}, 95 %",
@@ -184,36 +170,78 @@ def reliability(
 
 
 def decision_curve(
-    thresholds: np.ndarray,
-    model: np.ndarray,
-    treat_all: np.ndarray,
-    threshold: float | None = None,
+    curve: DecisionCurve, threshold: float, fixed: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> go.Figure:
     """Draw the net benefit of the model against treating everybody and nobody.
 
-    Source: Vickers and Elkin, Med Decis Making 26 (2006) 565-574.
+    Args:
+        curve: Calling positive from each preference on, and the two strategies without a model.
+        threshold: The operating point.
+        fixed: (M,) net benefit of the operating point at the curve's preferences, and its limits.
+    """
+    figure = _figure("Preference: probability from which to treat", "Net benefit")
+    x = curve.preferences
+    _reference(figure, x, curve.treat_all, "Treat everybody", dash="dash")
+    _reference(figure, x, curve.treat_none, "Treat nobody")
+    value, low, high = fixed
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        fill="toself",
+        fillcolor=PALETTE.faded(PALETTE.point, 0.12),
+        line_width=0,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    lines = (
+        ("Treat by the model", curve.model, PALETTE.series[0], "solid"),
+        (f"Treat from {threshold:.3f} on", value, PALETTE.point, "dashdot"),
+    )
+    for name, y, colour, dash in lines:
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 2.5, "dash": dash},
+            hovertemplate="net benefit %{y:.3f} at %{x:.2f}",
+        )
+    top = float(max(np.max(curve.model), curve.prevalence))
+    return figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-0.3 * top, 1.08 * top])
+
+
+def per_thousand(clinic: Clinic, names: Sequence[str]) -> go.Figure:
+    """Draw what becomes of 1000 patients, as one bar in four parts.
 
     Args:
-        thresholds: (K,) threshold probabilities in (0, 1).
-        model: (K,) net benefit of treating those at or above the threshold.
-        treat_all: (K,) net benefit of treating everybody.
-        threshold: Operating point to mark.
+        clinic: Expected counts.
+        names: What those found, missed, falsely alarmed and cleared are called.
     """
-    figure = _figure("Threshold probability", "Net benefit")
-    _reference(figure, thresholds, treat_all, "Treat everybody", dash="dash")
-    _reference(figure, [0, 1], [0, 0], "Treat nobody")
-    figure.add_scatter(
-        x=thresholds,
-        y=model,
-        name="Treat by the model",
-        line={"color": PALETTE.series[0], "width": 2.5},
-        hovertemplate="net benefit %{y:.3f} at %{x:.3f}",
+    figure = _figure("Of 1000 patients", "")
+    parts = (
+        (clinic.tp, PALETTE.pneumonia, ""),
+        (clinic.fn, PALETTE.pneumonia, "x"),
+        (clinic.fp, PALETTE.normal, "x"),
+        (clinic.tn, PALETTE.normal, ""),
     )
-    top = float(np.nanmax(np.append(model, 0.01)))
-    figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-0.25 * top, 1.1 * top])
-    if threshold is not None:
-        figure.add_vline(min(threshold, 1.0), line={"color": PALETTE.point, "width": 2})
-    return figure
+    for name, (count, colour, pattern) in zip(names, parts, strict=True):
+        patients = _number(count.value)
+        figure.add_bar(
+            x=[patients],
+            y=[""],
+            orientation="h",
+            name=f"{patients:.0f} {name}",
+            marker={
+                "color": PALETTE.faded(colour, 0.3 if pattern else 0.8),
+                "line": {"color": colour, "width": 1.5},
+                "pattern": {"shape": pattern, "fgcolor": colour},
+            },
+            hovertemplate=f"{name}: {patients:.0f} ({_number(count.low):.0f} to "
+            f"{_number(count.high):.0f}) of 1000<extra></extra>",
+        )
+    return figure.update_layout(
+        barmode="stack", height=150, xaxis_range=[0, 1000], legend_traceorder="normal"
+    )
 
 
 def comparison(names: Sequence[str], series: Sequence[tuple[str, Sequence[Estimate]]]) -> go.Figure:
@@ -304,7 +332,7 @@ def confusion_matrix(confusion: Confusion) -> go.Figure:
         texttemplate="%{text}",
         hovertemplate="%{y} called %{x}: %{text}<extra></extra>",
         textfont={"size": 18},
-        colorscale=[[0, "rgba(47, 129, 199, 0.04)"], [1, "rgba(47, 129, 199, 0.55)"]],
+        colorscale=[[i, PALETTE.faded(PALETTE.normal, 0.05 + i / 2)] for i in (0, 1)],
         zmin=0,
         zmax=1,
         showscale=False,
@@ -387,11 +415,6 @@ def _point(figure: go.Figure, i: int, x: float, y: float, series: Series) -> Non
         name=f"{series.name} at {series.threshold:.3f}",
         hovertemplate="%{x:.3f}, %{y:.3f}",
     )
-
-
-def _faded(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, 0.15)"
 
 
 def _number(value: float | None) -> float:

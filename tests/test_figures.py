@@ -10,8 +10,11 @@ import pytest
 from pneumo_core import figures
 from pneumo_core.calibration import reliability
 from pneumo_core.confusion import Confusion, threshold_table
-from pneumo_core.figures import PALETTE, Series
-from pneumo_core.intervals import UNDEFINED, Estimate
+from pneumo_core.decision import at_prevalence, decision_curve, net_benefit
+from pneumo_core.figures import Series
+from pneumo_core.palette import PALETTE
+from pneumo_core.proportions import UNDEFINED, Estimate
+from pneumo_core.resampling import RocBand
 
 LABELS = np.array([0, 0, 0, 1, 1, 1, 1])
 PROBABILITIES = np.array([0.1, 0.2, 0.6, 0.4, 0.7, 0.8, 0.9])
@@ -78,7 +81,7 @@ def test_roc_has_every_corner_and_its_point():
 
 
 def test_roc_band_is_a_closed_ring():
-    band = (np.array([0, 0.5, 1]), np.array([0, 0.6, 0.9]), np.array([0.2, 0.9, 1]))
+    band = RocBand(np.array([0, 0.5, 1]), np.array([0, 0.6, 0.9]), np.array([0.2, 0.9, 1]))
     ring = trace(figures.roc([Series("test", TABLE, band=band)]), "test, 95 %")
     assert list(ring.x) == [0, 0.5, 1, 1, 0.5, 0]
     assert list(ring.y) == [0.2, 0.9, 1, 0.9, 0.6, 0]
@@ -145,16 +148,24 @@ def test_reliability_before_is_drawn_behind():
     assert names.index("before") < names.index("calibrated")
 
 
-def test_decision_curve_keeps_the_model_in_view():
-    thresholds = np.array([0.1, 0.5, 0.9])
-    figure = figures.decision_curve(
-        thresholds, np.array([0.4, 0.3, 0.1]), np.array([0.3, 0, -4]), threshold=0.5
-    )
+def test_decision_curve_shows_the_model_and_the_fixed_threshold():
+    curve = decision_curve(TABLE, preferences=[0.25, 0.5, 0.75])
+    fixed = net_benefit(TABLE.at(0.5), curve.preferences)
+    figure = figures.decision_curve(curve, 0.5, fixed)
+    # At a preference of 0.5: 3 found and 1 false alarm of 7, at equal cost.
+    assert trace(figure, "Treat by the model").y[1] == pytest.approx((3 - 1) / 7)
+    assert trace(figure, "Treat from 0.500 on").y[1] == pytest.approx((3 - 1) / 7)
+    assert trace(figure, "Treat from 0.500 on").y[0] == pytest.approx((3 - 1 / 3) / 7)
+    assert trace(figure, "Treat everybody").y[1] == pytest.approx((4 - 3) / 7)
     low, high = figure.layout.yaxis.range
-    assert high == pytest.approx(0.44)
-    assert low == pytest.approx(-0.1)
-    assert list(trace(figure, "Treat everybody").y) == [0.3, 0, -4]
-    assert figure.layout.shapes[0].x0 == 0.5
+    assert low < 0 < curve.model.max() < high
+
+
+def test_per_thousand_adds_up():
+    clinic = at_prevalence(Confusion(tp=90, fp=20, tn=80, fn=10), 0.1)
+    bars = figures.per_thousand(clinic, ["found", "missed", "false alarms", "cleared"]).data
+    assert [bar.x[0] for bar in bars] == pytest.approx([90, 10, 180, 720])
+    assert [bar.name for bar in bars][:2] == ["90 found", "10 missed"]
 
 
 def test_comparison_draws_whiskers_to_the_limits():

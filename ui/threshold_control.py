@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from pneumo_core.figures import PALETTE
+from pneumo_core.palette import PALETTE
 from ui.words import threshold as words
 
 if TYPE_CHECKING:
