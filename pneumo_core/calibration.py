@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pneumo_core.errors import DataError
-from pneumo_core.intervals import Estimate, wilson
+from pneumo_core.proportions import Estimate, wilson
 from pneumo_core.scores import as_scores, need_both, pair, pair_probabilities
 
 COLDEST, HOTTEST = 0.1, 10.0

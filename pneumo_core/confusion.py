@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pneumo_core.errors import DataError
-from pneumo_core.intervals import UNDEFINED, Estimate, mean_of_two, ratio, wilson
-from pneumo_core.scores import pair_probabilities
-
-ABOVE_ONE = float(np.nextafter(1.0, 2.0))
-"""The lowest threshold that calls no image pneumonia, whatever its probability."""
+from pneumo_core.proportions import (
+    UNDEFINED,
+    Estimate,
+    complement,
+    mean_of_two,
+    ratio,
+    wilson,
+    wilson_clustered,
+)
+from pneumo_core.scores import ABOVE_ONE, as_clusters, as_threshold, pair_probabilities
 
 
 @dataclass(frozen=True)
@@ -99,20 +103,15 @@ class Confusion:
         F1 = 2 J / (1 + J) is a rising function; balanced accuracy and likelihood ratios from the
         intervals of sensitivity and specificity (`intervals.mean_of_two`, `intervals.ratio`).
         """
-        sensitivity = wilson(self.tp, self.positives)
-        specificity = wilson(self.tn, self.negatives)
-        return {
-            "sensitivity": sensitivity,
-            "specificity": specificity,
-            "ppv": wilson(self.tp, self.tp + self.fp),
-            "npv": wilson(self.tn, self.tn + self.fn),
-            "accuracy": wilson(self.tp + self.tn, self.n),
-            "f1": _f1(self.tp, self.fp + self.fn),
-            "balanced_accuracy": mean_of_two(sensitivity, specificity),
-            "lr_positive": ratio(sensitivity, wilson(self.fp, self.negatives)),
-            "lr_negative": ratio(wilson(self.fn, self.positives), specificity),
-            "prevalence": wilson(self.positives, self.n),
-        }
+        return _figures(
+            sensitivity=wilson(self.tp, self.positives),
+            specificity=wilson(self.tn, self.negatives),
+            ppv=wilson(self.tp, self.tp + self.fp),
+            npv=wilson(self.tn, self.tn + self.fn),
+            accuracy=wilson(self.tp + self.tn, self.n),
+            jaccard=wilson(self.tp, self.tp + self.fp + self.fn),
+            prevalence=wilson(self.positives, self.n),
+        )
 
 
 def confusion_at(labels: Any, probabilities: Any, threshold: float) -> Confusion:
@@ -124,13 +123,49 @@ def confusion_at(labels: Any, probabilities: Any, threshold: float) -> Confusion
         threshold: an image is positive when its probability >= threshold.
 
     Raises:
-        DataError: a bad value, different lengths, or a threshold that is not a number.
+        DataError: a bad value, different lengths, or a threshold outside [0, 1].
     """
     positive, probabilities = pair_probabilities(labels, probabilities)
-    called = probabilities >= _checked(threshold)
+    called = probabilities >= as_threshold(threshold)
     tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
     positives = int(positive.sum())
     return Confusion(tp, fp, positive.size - positives - fp, positives - tp)
+
+
+def figures_at(
+    labels: Any, probabilities: Any, threshold: float, patients: Any = None
+) -> dict[str, Estimate]:
+    """Return every figure at one threshold with its 95 % interval, as `Confusion.estimates`.
+
+    Args:
+        labels: (N,) 0 or 1.
+        probabilities: (N,) in [0, 1].
+        threshold: the operating point.
+        patients: (N,) names; images of one patient are then not taken for independent, and the
+            intervals widen (`intervals.wilson_clustered`).
+
+    Raises:
+        DataError: a bad value, different lengths, or a threshold outside [0, 1].
+    """
+    positive, probabilities = pair_probabilities(labels, probabilities)
+    if patients is None:
+        return confusion_at(positive, probabilities, threshold).estimates()
+    called = probabilities >= as_threshold(threshold)
+    codes = as_clusters(patients, positive.size)
+
+    def share(hits: np.ndarray, among: np.ndarray) -> Estimate:
+        return wilson_clustered(hits[among], codes[among])
+
+    everyone = np.ones_like(positive)
+    return _figures(
+        sensitivity=share(called, positive),
+        specificity=share(~called, ~positive),
+        ppv=share(positive, called),
+        npv=share(~positive, ~called),
+        accuracy=share(called == positive, everyone),
+        jaccard=share(called & positive, called | positive),
+        prevalence=share(positive, everyone),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,16 +214,16 @@ class ThresholdTable:
         """Return the row that holds the counts of a threshold, in O(log K).
 
         Raises:
-            DataError: a threshold that is not a number.
+            DataError: a threshold outside [0, 1].
         """
-        index = np.searchsorted(self.thresholds, _checked(threshold), side="left")
+        index = np.searchsorted(self.thresholds, as_threshold(threshold), side="left")
         return int(min(index, len(self) - 1))
 
     def at(self, threshold: float) -> Confusion:
         """Return the counts at any threshold: exact on a full table, the next row's on a thin one.
 
         Raises:
-            DataError: a threshold that is not a number.
+            DataError: a threshold outside [0, 1].
         """
         return self.confusion(self.row(threshold))
 
@@ -290,11 +325,34 @@ def _hull(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
     return mark
 
 
-def _f1(tp: int, wrong: int) -> Estimate:
-    parts = wilson(tp, tp + wrong)
-    if parts.value is None:
+def _figures(
+    *,
+    sensitivity: Estimate,
+    specificity: Estimate,
+    ppv: Estimate,
+    npv: Estimate,
+    accuracy: Estimate,
+    jaccard: Estimate,
+    prevalence: Estimate,
+) -> dict[str, Estimate]:
+    return {
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "ppv": ppv,
+        "npv": npv,
+        "accuracy": accuracy,
+        "f1": _f1(jaccard),
+        "balanced_accuracy": mean_of_two(sensitivity, specificity),
+        "lr_positive": ratio(sensitivity, complement(specificity)),
+        "lr_negative": ratio(complement(sensitivity), specificity),
+        "prevalence": prevalence,
+    }
+
+
+def _f1(jaccard: Estimate) -> Estimate:
+    if jaccard.value is None:
         return UNDEFINED
-    return Estimate(*(2 * j / (1 + j) for j in (parts.value, parts.low, parts.high)))
+    return Estimate(*(2 * j / (1 + j) for j in jaccard.to_json()))
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -304,13 +362,3 @@ def _share(part: int, whole: int) -> float | None:
 def _shares(parts: np.ndarray, wholes: Any) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # 0 of 0 is NaN, as documented
         return parts / np.asarray(wholes, float)
-
-
-def _checked(threshold: float) -> float:
-    try:
-        value = float(threshold)
-    except (TypeError, ValueError):
-        value = np.nan
-    if np.isnan(value):
-        raise DataError(f"A threshold must be a number between 0 and 1, not {threshold!r}.")
-    return value

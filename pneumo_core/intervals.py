@@ -1,158 +1,54 @@
-"""How sure a figure is: intervals and tests for proportions and areas under the curve."""
+"""How sure a figure is: intervals and tests, all behind one import.
+
+Areas under the curve and McNemar's test live here; the proportions of `proportions` and the
+bootstrap of `resampling` are offered here too.
+"""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from pneumo_core.errors import DataError
-from pneumo_core.scores import as_groups, as_scores, need_both, pair
+from pneumo_core.proportions import (
+    LEVEL,
+    UNDEFINED,
+    Estimate,
+    complement,
+    difference,
+    mean_of_two,
+    ratio,
+    wilson,
+    wilson_bounds,
+    wilson_clustered,
+    z_score,
+)
+from pneumo_core.resampling import bootstrap, percentile_interval, resample
+from pneumo_core.scores import as_clusters, need_both, pair
 
-LEVEL = 0.95
-"""Confidence level of every interval unless another is asked for."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its interval.
-
-    Each part is None where it is undefined or infinite (a sensitivity without a single pneumonia,
-    a likelihood ratio that divides by zero).
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    def to_json(self) -> list[float | None]:
-        """Return [value, low, high]."""
-        return [self.value, self.low, self.high]
-
-    @classmethod
-    def from_json(cls, parts: Sequence[float | None]) -> "Estimate":
-        """Read what `to_json` wrote.
-
-        Raises:
-            DataError: not three numbers or nulls.
-        """
-        try:
-            value, low, high = (None if part is None else float(part) for part in parts)
-        except (TypeError, ValueError):
-            raise DataError(
-                f"A figure must be [value, low, high] in numbers or null, not {parts!r}."
-            ) from None
-        return cls(value, low, high)
-
-
-UNDEFINED = Estimate(None, None, None)
-
-
-def z_score(level: float = LEVEL) -> float:
-    """Return the two-sided normal quantile: 1.96 for a level of 0.95.
-
-    Raises:
-        DataError: a level outside (0, 1).
-    """
-    if not 0 < level < 1:
-        raise DataError(f"A confidence level lies between 0 and 1, not at {level}.")
-    return NormalDist().inv_cdf((1 + level) / 2)
-
-
-def wilson_bounds(successes: Any, n: Any, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval for many proportions at once.
-
-    Source: Wilson, J Am Stat Assoc 22 (1927) 209-212.
-
-    Args:
-        successes: (K,) counts, or any number of successes between 0 and n.
-        n: (K,) or scalar number of trials.
-        level: confidence level.
-
-    Returns:
-        low, high: (K,) float64 in [0, 1]; 0 and 1, which say nothing, where n is 0.
-    """
-    z2 = z_score(level) ** 2
-    k, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(n, float))
-    centre = (k + z2 / 2) / (n + z2)
-    # k (n - k) / n without dividing by zero where there were no trials
-    spread = k * (n - k) / np.maximum(n, 1e-300)
-    half = np.sqrt(z2 * (spread + z2 / 4)) / (n + z2)
-    # The limits at no and at all successes are exactly 0 and 1; rounding must not miss them.
-    low = np.where(k <= 0, 0.0, np.maximum(centre - half, 0.0))
-    high = np.where(k >= n, 1.0, np.minimum(centre + half, 1.0))
-    return low, high
-
-
-def wilson(successes: float, n: float, level: float = LEVEL) -> Estimate:
-    """Return a proportion with Wilson's score interval; all None when n is 0.
-
-    Source: Wilson, J Am Stat Assoc 22 (1927) 209-212.
-
-    Raises:
-        DataError: not 0 <= successes <= n.
-    """
-    if not 0 <= successes <= n:
-        raise DataError(f"{successes} of {n} is not a proportion.")
-    if n == 0:
-        return UNDEFINED
-    low, high = wilson_bounds(successes, n, level)
-    return Estimate(float(successes / n), float(low), float(high))
-
-
-def difference(a: Estimate, b: Estimate) -> Estimate:
-    """Return a - b of two independent proportions, from their own intervals.
-
-    With Wilson's intervals this is Newcombe's hybrid score interval (method 10). Source: Newcombe,
-    Stat Med 17 (1998) 873-890. All None where either is undefined.
-    """
-    if a.value is None or b.value is None:
-        return UNDEFINED
-    value = a.value - b.value
-    return Estimate(
-        value,
-        value - math.hypot(a.value - a.low, b.high - b.value),
-        value + math.hypot(a.high - a.value, b.value - b.low),
-    )
-
-
-def ratio(a: Estimate, b: Estimate) -> Estimate:
-    """Return a / b of two independent proportions, from their own intervals.
-
-    Needs no correction for empty cells: where b is 0 the value and the upper limit are None
-    (infinite) and the lower limit still stands. Source: MOVER-R, Donner and Zou, Stat Methods Med
-    Res 21 (2012) 347-359. All None where either is undefined or both are 0.
-    """
-    if a.value is None or b.value is None or (a.value == 0 and b.value == 0):
-        return UNDEFINED
-    product = a.value * b.value
-    root = product**2 - a.low * b.high * (2 * a.value - a.low) * (2 * b.value - b.high)
-    divisor = b.high * (2 * b.value - b.high)
-    if divisor == 0:
-        low = a.low * (2 * a.value - a.low) / (2 * product)
-    else:
-        low = (product - math.sqrt(max(root, 0.0))) / divisor
-    root = product**2 - a.high * b.low * (2 * a.value - a.high) * (2 * b.value - b.low)
-    divisor = b.low * (2 * b.value - b.low)
-    high = None if divisor <= 0 else (product + math.sqrt(max(root, 0.0))) / divisor
-    return Estimate(a.value / b.value if b.value > 0 else None, max(low, 0.0), high)
-
-
-def mean_of_two(a: Estimate, b: Estimate) -> Estimate:
-    """Return (a + b) / 2 of two independent proportions, from their own intervals.
-
-    Source: MOVER, Zou and Donner, Stat Med 27 (2008) 1693-1702. All None where either is undefined.
-    """
-    if a.value is None or b.value is None:
-        return UNDEFINED
-    value = (a.value + b.value) / 2
-    return Estimate(
-        value,
-        value - math.hypot(a.value - a.low, b.value - b.low) / 2,
-        value + math.hypot(a.high - a.value, b.high - b.value) / 2,
-    )
+__all__ = [
+    "LEVEL",
+    "UNDEFINED",
+    "AucComparison",
+    "Estimate",
+    "McNemar",
+    "auc_delong",
+    "auc_variance",
+    "bootstrap",
+    "compare_auc",
+    "compare_auc_unpaired",
+    "complement",
+    "difference",
+    "mcnemar",
+    "mean_of_two",
+    "percentile_interval",
+    "ratio",
+    "resample",
+    "wilson",
+    "wilson_bounds",
+    "wilson_clustered",
+    "z_score",
+]
 
 
 def auc_delong(labels: Any, scores: Any, groups: Any = None, level: float = LEVEL) -> Estimate:
@@ -184,11 +80,20 @@ def auc_delong(labels: Any, scores: Any, groups: Any = None, level: float = LEVE
     positive, scores = pair(labels, scores)
     if positive.all() or not positive.any():
         return UNDEFINED
-    components = _Components.of(positive, scores)
-    codes = None if groups is None else as_groups(groups, positive.size)[1]
-    return _area_interval(
-        components.area, components.covariance(components, codes), positive, level
-    )
+    area, variance = _area_and_variance(positive, scores, groups)
+    return _area_interval(area, variance, positive, level)
+
+
+def auc_variance(labels: Any, scores: Any, groups: Any = None) -> float | None:
+    """Return DeLong's variance of the area under the curve; arguments and errors as `auc_delong`.
+
+    None where it cannot be estimated: a class with no or one image (or patient).
+    """
+    positive, scores = pair(labels, scores)
+    if positive.all() or not positive.any():
+        return None
+    _, variance = _area_and_variance(positive, scores, groups)
+    return None if math.isnan(variance) else variance
 
 
 @dataclass(frozen=True)
@@ -220,9 +125,9 @@ def compare_auc(labels: Any, a: Any, b: Any, groups: Any = None) -> AucCompariso
         DataError: a bad value, different lengths, or one class only.
     """
     positive, a = pair(labels, a)
-    _, b = pair(labels, as_scores(b))
+    _, b = pair(labels, b)
     need_both(positive, "Comparing two areas under the curve")
-    codes = None if groups is None else as_groups(groups, positive.size)[1]
+    codes = None if groups is None else as_clusters(groups, positive.size)
     one, two = _Components.of(positive, a), _Components.of(positive, b)
     variance_a, variance_b = one.covariance(one, codes), two.covariance(two, codes)
     variance = variance_a + variance_b - 2 * one.covariance(two, codes)
@@ -234,23 +139,28 @@ def compare_auc(labels: Any, a: Any, b: Any, groups: Any = None) -> AucCompariso
 
 
 def compare_auc_unpaired(
-    labels_a: Any, scores_a: Any, labels_b: Any, scores_b: Any
+    labels_a: Any,
+    scores_a: Any,
+    labels_b: Any,
+    scores_b: Any,
+    groups_a: Any = None,
+    groups_b: Any = None,
 ) -> AucComparison:
     """Compare the areas on two independent sets of images (validation against test).
 
-    Source: as `auc_delong`; the variances of independent areas add.
+    Arguments and sources as `compare_auc`; the variances of independent areas add.
 
     Raises:
         DataError: a bad value, different lengths, or one class only in either set.
     """
     areas, variances, estimates = [], [], []
-    for positive, scores in (pair(labels_a, scores_a), pair(labels_b, scores_b)):
+    sets = ((*pair(labels_a, scores_a), groups_a), (*pair(labels_b, scores_b), groups_b))
+    for positive, scores, groups in sets:
         need_both(positive, "Comparing two areas under the curve")
-        parts = _Components.of(positive, scores)
-        variance = parts.covariance(parts, None)
-        areas.append(parts.area)
+        area, variance = _area_and_variance(positive, scores, groups)
+        areas.append(area)
         variances.append(variance)
-        estimates.append(_area_interval(parts.area, variance, positive, LEVEL))
+        estimates.append(_area_interval(area, variance, positive, LEVEL))
     return AucComparison(*estimates, **_normal_test(areas[0] - areas[1], sum(variances)))
 
 
@@ -336,6 +246,14 @@ class _Components:
         all_clusters = int((np.bincount(codes) > 0).sum())
         cross = float(pos_a @ neg_b + pos_b @ neg_a)
         return total + all_clusters / max(all_clusters - 1, 1) * cross
+
+
+def _area_and_variance(
+    positive: np.ndarray, scores: np.ndarray, groups: Any
+) -> tuple[float, float]:
+    codes = None if groups is None else as_clusters(groups, positive.size)
+    components = _Components.of(positive, scores)
+    return components.area, components.covariance(components, codes)
 
 
 def _share_below(these: np.ndarray, those: np.ndarray) -> np.ndarray:

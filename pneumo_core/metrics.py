@@ -11,15 +11,16 @@ import numpy as np
 from pneumo_core import CLASS_NAMES
 from pneumo_core.calibration import brier, expected_calibration_error
 from pneumo_core.confusion import (
-    ABOVE_ONE,
     Confusion,
     ThresholdTable,
     confusion_at,
+    figures_at,
     threshold_table,
 )
-from pneumo_core.intervals import UNDEFINED, Estimate, auc_delong
+from pneumo_core.intervals import auc_delong
+from pneumo_core.proportions import UNDEFINED, Estimate
 from pneumo_core.resampling import resample
-from pneumo_core.scores import pair_probabilities
+from pneumo_core.scores import ABOVE_ONE, as_clusters, pair_probabilities
 
 __all__ = [
     "ABOVE_ONE",
@@ -28,6 +29,7 @@ __all__ = [
     "ThresholdTable",
     "class_report",
     "confusion_at",
+    "figures_at",
     "summary",
     "threshold_table",
 ]
@@ -42,8 +44,9 @@ def summary(
         labels: (N,) 0 or 1.
         probabilities: (N,) calibrated, in [0, 1].
         threshold: the operating point.
-        patients: (N,) names, when images of one patient are not independent: the area under the
-            curve then has Obuchowski's interval and the average precision is resampled by patient.
+        patients: (N,) names, when images of one patient are not independent: the proportions then
+            have `wilson_clustered`'s intervals, the area under the curve has Obuchowski's, and the
+            average precision is resampled by patient.
 
     Returns:
         n, prevalence, threshold, accuracy_at_half, brier, ece as numbers; auc, auprc, sensitivity,
@@ -55,8 +58,10 @@ def summary(
         DataError: a bad value, or different lengths.
     """
     positive, probabilities = pair_probabilities(labels, probabilities)
+    if patients is not None:  # names are numbered once, not in every figure
+        patients = as_clusters(patients, positive.size)
     confusion = confusion_at(positive, probabilities, threshold)
-    estimates = confusion.estimates()
+    estimates = figures_at(positive, probabilities, threshold, patients)
     del estimates["prevalence"]
     return {
         "n": confusion.n,

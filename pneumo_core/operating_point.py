@@ -1,13 +1,14 @@
 """The threshold in use: how it was chosen, what is saved, and the three zones around it."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from pneumo_core.confusion import ABOVE_ONE, ThresholdTable, threshold_table
+from pneumo_core.confusion import ThresholdTable, threshold_table
 from pneumo_core.errors import DataError
-from pneumo_core.intervals import Estimate, wilson
+from pneumo_core.proportions import Estimate
+from pneumo_core.resampling import percentile_interval, resample
 from pneumo_core.rules import (
     RULES,
     AlertsAtMost,
@@ -20,10 +21,12 @@ from pneumo_core.rules import (
     SpecificityAtLeast,
     Youden,
 )
-from pneumo_core.scores import pair_probabilities
+from pneumo_core.scores import ABOVE_ONE, as_threshold
+from pneumo_core.zones import ZONE_NAMES, ZoneName, ZoneRow, Zones, zone_rows
 
 __all__ = [
     "RULES",
+    "ZONE_NAMES",
     "AlertsAtMost",
     "Choice",
     "CostRatio",
@@ -36,17 +39,19 @@ __all__ = [
     "SpecificityAtLeast",
     "Youden",
     "ZoneChoice",
+    "ZoneName",
     "ZoneRow",
     "Zones",
     "ask",
+    "ask_table",
     "ask_zones",
     "choose",
     "choose_zones",
+    "split_words",
+    "threshold_interval",
+    "threshold_words",
     "zone_rows",
 ]
-
-ZoneName = Literal["rule out", "uncertain", "rule in"]
-ZONE_NAMES: tuple[ZoneName, ...] = ("rule out", "uncertain", "rule in")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class OperatingPoint:
     date: str = ""
 
     def __post_init__(self) -> None:
-        _check_threshold(self.threshold)
+        as_threshold(self.threshold)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as they are saved."""
@@ -81,64 +86,13 @@ class OperatingPoint:
         Raises:
             DataError: a field is absent or not what it should be.
         """
-        fields = _fields(data, "operating point", ("name", "rule", "split"), ("threshold",))
-        return cls(**fields, date=str(data.get("date", "")))
-
-
-@dataclass(frozen=True)
-class Zones:
-    """Two thresholds that part the probabilities into rule out, uncertain and rule in.
-
-    Attributes:
-        rule_out: below it an image is ruled out.
-        rule_in: at or above it an image is ruled in.
-        rule: how both were chosen, in words.
-        split: on which data.
-    """
-
-    rule_out: float
-    rule_in: float
-    rule: str
-    split: str
-
-    def __post_init__(self) -> None:
-        _check_threshold(self.rule_out)
-        _check_threshold(self.rule_in)
-        if self.rule_out > self.rule_in:
+        try:
+            texts = (str(data[key]) for key in ("rule", "split"))
+            return cls(str(data["name"]), data["threshold"], *texts, str(data.get("date", "")))
+        except (KeyError, TypeError, AttributeError):
             raise DataError(
-                f"The rule-out threshold {self.rule_out:g} must not lie above "
-                f"the rule-in threshold {self.rule_in:g}."
-            )
-
-    def zone(self, probability: float) -> ZoneName:
-        """Name the zone of a probability in [0, 1]."""
-        if probability < self.rule_out:
-            return "rule out"
-        return "rule in" if probability >= self.rule_in else "uncertain"
-
-    def around(self, threshold: float) -> "Zones":
-        """Widen the zones to take in `threshold`, so that verdict and zone never clash.
-
-        Raises:
-            DataError: a threshold outside [0, 1].
-        """
-        _check_threshold(threshold)
-        return replace(
-            self, rule_out=min(self.rule_out, threshold), rule_in=max(self.rule_in, threshold)
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as they are saved."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Any) -> "Zones":
-        """Read what `to_json` wrote.
-
-        Raises:
-            DataError: a field is absent or not what it should be.
-        """
-        return cls(**_fields(data, "pair of zones", ("rule", "split"), ("rule_out", "rule_in")))
+                f"A saved operating point needs name, threshold, rule and split, not {data!r}."
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -210,10 +164,10 @@ def ask_table(
         )
         if value is not None
     ]
-    lead = f"{pick.nearest[:1].upper()}{pick.nearest[1:]}. " if pick.nearest else ""
+    lead = f"{_sentence_case(pick.nearest)}. " if pick.nearest else ""
     sentence = (
-        f"{lead}Threshold {threshold:.3f}, chosen on {split} for {rule.words}: "
-        f"{' and '.join(figures)} there."
+        f"{lead}Threshold {threshold_words(threshold)}, chosen on {split_words(split)} by the rule "
+        f"“{rule.words}”: {' and '.join(figures)} there."
     )
     point = OperatingPoint(name or rule.words, threshold, rule.words, split, date)
     return Choice(point, pick.reached, sentence, low, high)
@@ -253,13 +207,17 @@ def ask_zones(
     upper = ask_table(table, rule_in or SpecificityAtLeast(0.95), split)
     low, high = lower.point.threshold, upper.point.threshold
     words = f"rule out by {lower.point.rule}, rule in by {upper.point.rule}"
-    sentence = f"{words}, chosen on {split}: uncertain from {low:.3f} to {high:.3f}."
+    lead = f"{_sentence_case(words)}, chosen on {split_words(split)}"
     if low > high:
         low = high = (low + high) / 2
-        sentence = f"{words}, chosen on {split}: the threshold {low:.3f} alone serves both."
-    missed = [c.sentence.split(". ")[0] + "." for c in (lower, upper) if not c.reached]
-    sentence = " ".join([*missed, sentence[:1].upper() + sentence[1:]])
-    return ZoneChoice(Zones(low, high, words, split), not missed, sentence)
+        sentence = f"{lead}: the threshold {threshold_words(low)} alone serves both."
+    else:
+        sentence = f"{lead}: uncertain from {threshold_words(low)} to {threshold_words(high)}."
+    missed = [
+        choice.sentence.split(". ")[0] + "." for choice in (lower, upper) if not choice.reached
+    ]
+    zones = Zones(low, high, words, split)
+    return ZoneChoice(zones, not missed, " ".join([*missed, sentence]))
 
 
 def choose_zones(
@@ -273,53 +231,6 @@ def choose_zones(
     return ask_zones(labels, probabilities, split, rule_out, rule_in).zones
 
 
-@dataclass(frozen=True)
-class ZoneRow:
-    """The images of one zone.
-
-    Attributes:
-        zone: its name.
-        positives: images with pneumonia in it.
-        negatives: images without.
-        share: of all images, with Wilson's interval.
-        errors: missed pneumonias when ruled out, false alarms when ruled in; none when uncertain.
-        error_rate: errors among the zone's images, with Wilson's interval (ruled out: 1 - NPV).
-    """
-
-    zone: ZoneName
-    positives: int
-    negatives: int
-    share: Estimate
-    errors: int
-    error_rate: Estimate
-
-
-def zone_rows(labels: Any, probabilities: Any, zones: Zones) -> tuple[ZoneRow, ...]:
-    """Count the images and the errors of each zone, in the order of `ZONE_NAMES`.
-
-    Raises:
-        DataError: a bad value, or different lengths.
-    """
-    positive, probabilities = pair_probabilities(labels, probabilities)
-    index = np.where(probabilities < zones.rule_out, 0, 1)
-    index[probabilities >= zones.rule_in] = 2
-    rows = []
-    for i, name in enumerate(ZONE_NAMES):
-        ill, well = int((positive & (index == i)).sum()), int((~positive & (index == i)).sum())
-        errors = (ill, 0, well)[i]
-        rows.append(
-            ZoneRow(
-                name,
-                ill,
-                well,
-                wilson(ill + well, positive.size),
-                errors,
-                wilson(errors, ill + well),
-            )
-        )
-    return tuple(rows)
-
-
 def _between(table: ThresholdTable, row: int) -> tuple[float, float, float]:
     """A threshold for a row, and the range that gives the row's counts: above low, up to high."""
     high = float(table.thresholds[row])
@@ -331,14 +242,58 @@ def _between(table: ThresholdTable, row: int) -> tuple[float, float, float]:
     return (middle if low < middle else high), low, high
 
 
-def _check_threshold(threshold: Any) -> None:
-    if not isinstance(threshold, int | float) or not 0 <= threshold <= ABOVE_ONE:
-        raise DataError(f"A threshold must be a number between 0 and 1, not {threshold!r}.")
+def threshold_interval(
+    labels: Any,
+    probabilities: Any,
+    rule: Rule,
+    patients: Any = None,
+    repeats: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Return the threshold a rule chooses, with its 95 % interval under resampling.
+
+    The rule chooses anew on every bootstrap replicate (`resampling.Resamples`): a wide interval
+    says that another sample of the same kind would have given another threshold.
+
+    Args:
+        labels: (N,) 0 or 1.
+        probabilities: (N,) calibrated, in [0, 1].
+        rule: what is wanted.
+        patients: (N,) names, drawn whole.
+        repeats: how many replicates.
+        seed: of numpy's generator.
+
+    Raises:
+        DataError: as `ask`.
+    """
+    value = ask(labels, probabilities, rule, "").point.threshold
+    replicates = resample(labels, probabilities, patients, repeats, seed, max_rows=1024)
+    chosen = [_between(table, rule.pick(table).row)[0] for table in replicates.tables()]
+    return percentile_interval(value, np.array(chosen))
 
 
-def _fields(
-    data: Any, what: str, texts: tuple[str, ...], numbers: tuple[str, ...]
-) -> dict[str, Any]:
-    if not isinstance(data, dict) or not {*texts, *numbers} <= data.keys():
-        raise DataError(f"A saved {what} needs {', '.join((*texts, *numbers))}, not {data!r}.")
-    return {key: str(data[key]) for key in texts} | {key: data[key] for key in numbers}
+def threshold_words(threshold: float) -> str:
+    """Write a threshold with enough digits to tell it from 0 and 1: "0.620", "0.9998"."""
+    if threshold >= ABOVE_ONE:
+        return "above 1"
+    return f"{threshold:.3f}" if 0.001 <= threshold <= 0.999 else f"{threshold:.6g}"
+
+
+def split_words(split: str) -> str:
+    """Write the name of a split as a person would: "val" is "validation"."""
+    return {"val": "validation", "train": "training"}.get(split, split)
+
+
+def _sentence_case(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _between(table: ThresholdTable, row: int) -> tuple[float, float, float]:
+    """A threshold for a row, and the range that gives the row's counts: above low, up to high."""
+    high = float(table.thresholds[row])
+    if row == 0:
+        return high, high, high
+    low = float(table.thresholds[row - 1])
+    middle = (low + min(high, 1.0)) / 2
+    # Rounding may put the midpoint of two adjacent floats on the lower one, which is outside.
+    return (middle if low < middle else high), low, high

@@ -11,6 +11,7 @@ import numpy as np
 
 from pneumo_core.confusion import ThresholdTable
 from pneumo_core.errors import DataError
+from pneumo_core.scores import as_prevalence
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class PpvAtLeast:
 
     def __post_init__(self) -> None:
         _check_share(self.share, "PPV")
-        _check_prevalence(self.prevalence)
+        if self.prevalence is not None:
+            as_prevalence(self.prevalence)
 
     @property
     def words(self) -> str:
@@ -122,7 +124,8 @@ class NpvAtLeast:
 
     def __post_init__(self) -> None:
         _check_share(self.share, "NPV")
-        _check_prevalence(self.prevalence)
+        if self.prevalence is not None:
+            as_prevalence(self.prevalence)
 
     @property
     def words(self) -> str:
@@ -166,7 +169,8 @@ class CostRatio:
     def __post_init__(self) -> None:
         if not 0 < self.misses < np.inf:
             raise DataError(f"A miss must cost more than 0 false alarms, not {self.misses}.")
-        _check_prevalence(self.prevalence)
+        if self.prevalence is not None:
+            as_prevalence(self.prevalence)
 
     @property
     def words(self) -> str:
@@ -314,8 +318,3 @@ def _need(count: int, name: str, words: str) -> None:
 def _check_share(share: float, name: str) -> None:
     if not 0 <= share <= 1:
         raise DataError(f"A {name} lies between 0 and 1, not at {share}.")
-
-
-def _check_prevalence(prevalence: float | None) -> None:
-    if prevalence is not None and not 0 < prevalence < 1:
-        raise DataError(f"A prevalence lies between 0 and 1 (0.08 for 8 %), not at {prevalence}.")

@@ -10,6 +10,9 @@ import numpy as np
 
 from pneumo_core.errors import DataError
 
+ABOVE_ONE = float(np.nextafter(1.0, 2.0))
+"""The lowest threshold that calls no image pneumonia, whatever its probability."""
+
 
 def as_labels(labels: Any) -> np.ndarray:
     """Turn labels into a mask of the positives.
@@ -77,6 +80,30 @@ def as_probabilities(probabilities: Any) -> np.ndarray:
     return numbers
 
 
+def as_threshold(threshold: Any) -> float:
+    """Check a threshold on the calibrated probability: a number from 0 to `ABOVE_ONE`.
+
+    Raises:
+        DataError: anything else.
+    """
+    number = isinstance(threshold, int | float | np.number) and not isinstance(threshold, bool)
+    if not (number and 0 <= threshold <= ABOVE_ONE):
+        raise DataError(f"A threshold must be a number between 0 and 1, not {threshold!r}.")
+    return float(threshold)
+
+
+def as_prevalence(prevalence: Any) -> float:
+    """Check a prevalence: a share of patients above 0 and below 1.
+
+    Raises:
+        DataError: anything else.
+    """
+    number = isinstance(prevalence, int | float | np.number)
+    if not (number and 0 < prevalence < 1):
+        raise DataError(f"A prevalence lies between 0 and 1 (0.08 for 8 %), not at {prevalence!r}.")
+    return float(prevalence)
+
+
 def pair(labels: Any, scores: Any) -> tuple[np.ndarray, np.ndarray]:
     """Check labels and scores together: (N,) bool and (N,) float64, of one length.
 
@@ -96,26 +123,37 @@ def pair_probabilities(labels: Any, probabilities: Any) -> tuple[np.ndarray, np.
 
 
 def as_groups(groups: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Number the groups (patients, subgroups) that the rows belong to.
+    """Number the subgroups that the rows belong to.
 
     Args:
-        groups: (N,) of names or numbers; a missing value is a group of its own kind, "(none)".
+        groups: (N,) of names or numbers; rows without a value form the group "(none)".
         n: the number of rows there must be.
 
     Returns:
-        names: (G,) object, sorted as text; codes: (N,) int64 in [0, G).
+        names: (G,) object, text in sorted order; codes: (N,) int64 in [0, G).
 
     Raises:
         DataError: not one column of n values.
     """
-    values = _column(groups, "group")
-    if len(values) != n:
-        raise DataError(f"There are {len(values)} groups for {n} rows: give each row one group.")
-    if values.dtype.kind not in "biuU":
-        missing = values != values  # NaN is the only value that differs from itself
-        values = np.where(missing | (values == None), "(none)", values).astype(str)  # noqa: E711
-    names, codes = np.unique(values, return_inverse=True)
-    return names.astype(object), codes.astype(np.int64)
+    codes, uniques = _factorise(groups, n)
+    texts = [str(value) for value in uniques]
+    if (codes < 0).any():
+        texts.append("(none)")  # code -1 is then the last text
+    names, order = np.unique(np.array(texts, dtype=object), return_inverse=True)
+    return names, order[codes]
+
+
+def as_clusters(groups: Any, n: int) -> np.ndarray:
+    """Number the patients that the rows belong to, for intervals and resampling.
+
+    As `as_groups`, but a row without a value stands alone, as a patient of its own.
+
+    Returns:
+        (N,) int64 from 0 on, without gaps.
+    """
+    codes, uniques = _factorise(groups, n)
+    alone = codes < 0
+    return np.where(alone, len(uniques) - 1 + np.cumsum(alone), codes)
 
 
 def need_both(positive: np.ndarray, purpose: str) -> None:
@@ -129,6 +167,17 @@ def need_both(positive: np.ndarray, purpose: str) -> None:
         raise DataError(
             f"{purpose} needs normal and pneumonia images, but all {positive.size} are {present}."
         )
+
+
+def _factorise(groups: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (N,) codes in order of appearance, -1 where missing, and the distinct values."""
+    import pandas as pd
+
+    values = _column(groups, "group")
+    if len(values) != n:
+        raise DataError(f"There are {len(values)} groups for {n} rows: give each row one group.")
+    codes, uniques = pd.factorize(values)
+    return codes.astype(np.int64), uniques
 
 
 def _column(values: Any, name: str) -> np.ndarray:
