@@ -155,7 +155,6 @@ def _read_png(data: bytes) -> GreyImage:
     with _refusing(_DAMAGED.format("PNG")):
         try:
             image = PngImageFile(io.BytesIO(data))
-            _check_size(*image.size)
             _check_png_sums(data)
             notes = [f"first of {image.n_frames} frames"] if image.n_frames > 1 else []
             return _grey(image, "PNG", notes)
@@ -188,7 +187,6 @@ def _check_png_sums(data: bytes) -> None:
 def _read_jpeg(data: bytes) -> GreyImage:
     with _refusing(_DAMAGED.format("JPEG")):
         image = JpegImageFile(io.BytesIO(data))
-        _check_size(*image.size)
         if _count_scans(data) > MAX_SCANS:
             raise ImageError("This JPEG is built of far too many passes: export it again.")
         return _grey(image, "JPEG", [])
@@ -213,7 +211,6 @@ def _read_tiff(data: bytes) -> GreyImage:
     with _refusing(_DAMAGED.format("TIFF")):
         image = TiffImageFile(io.BytesIO(data))
         tags = image.tag_v2
-        _check_size(*image.size)
         if image.mode == "L" and tags.get(Tag.SampleFormat) == (2,):  # Pillow ignores the sign
             raise ImageError("This TIFF holds signed 8-bit numbers: export it as ordinary grey.")
         if tags.get(Tag.TileWidth, 1) * tags.get(Tag.TileLength, 1) > MAX_PIXELS:

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
-from PIL.TiffImagePlugin import TiffImageFile
 
 from pneumo_core import images
 from pneumo_core.errors import ImageError
@@ -141,6 +140,18 @@ def test_grey_stored_as_colour_is_not_colourful(kind):
     image = read_image(encoded(np.dstack([SMOOTH] * 3), kind, quality=95))
     assert (image.notes, image.colourful) == ((), False)
     np.testing.assert_allclose(image.pixels, unit(SMOOTH), atol=2 / 255)
+
+
+def test_what_counts_as_colour():
+    def colourful(difference, pixels):
+        picture = np.full((40, 50, 3), 100, np.uint8)
+        picture.reshape(-1, 3)[:pixels, 2] += difference
+        return read_image(encoded(picture)).colourful
+
+    assert not colourful(16, 2000)
+    assert colourful(17, 2000)
+    assert not colourful(17, 2)  # one in a thousand
+    assert colourful(17, 3)
 
 
 def test_noise_in_the_colours_is_not_colour_but_a_mark_is():
@@ -637,9 +648,3 @@ def test_damaged_files_give_an_image_or_a_sentence(data):
         assert image.pixels.ndim == 2
         assert np.all((image.pixels >= 0) & (image.pixels <= 1))  # false for NaN
     assert refused > 0
-
-
-def test_pillow_turns_tiffs_while_loading():
-    """What `_grey` counts on: the day this fails, it has to turn TIFFs itself."""
-    data = encoded(SMOOTH, "TIFF", tiffinfo={0x0112: 6})
-    assert TiffImageFile(io.BytesIO(data)).size == (64, 48)
