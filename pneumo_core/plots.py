@@ -15,9 +15,9 @@ import numpy as np
 from pneumo_core import CLASS_NAMES
 from pneumo_core.calibration import expected_calibration_error, probability, reliability
 from pneumo_core.confusion import ThresholdTable, confusion_at, threshold_table
-from pneumo_core.figures import PALETTE
 from pneumo_core.files import written_whole
 from pneumo_core.intervals import Estimate
+from pneumo_core.palette import PALETTE
 from pneumo_core.runs import PLOTS_FOLDER, Run
 
 if TYPE_CHECKING:
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 DOTS_PER_INCH = 150
 PAGE_WIDTH = 6.7
 """Inches: A4 less margins of 20 mm."""
-BODY, SMALL, HEADING = 10, 8.5, 12
+BODY, SMALL, HEADING = 10, 8, 12
 """Type sizes in points, at the printed size."""
+GREY = "#444444"
+"""Of subtitles and footers."""
 
 # What is learned from, chosen on and tested on: apart by lightness and by dash, not hue alone.
 SPLIT_STYLES = {
     "train": {"color": PALETTE.quiet, "linestyle": ":", "marker": "."},
-    "val": {"color": PALETTE.pneumonia, "linestyle": "--", "marker": "."},
-    "test": {"color": PALETTE.normal, "linestyle": "-"},
+    "val": {"color": PALETTE.series[1], "linestyle": "--", "marker": "."},
+    "test": {"color": PALETTE.series[0], "linestyle": "-"},
 }
 SPLIT_TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
 
@@ -107,25 +109,25 @@ def confusion_matrix(run: Run) -> Figure:
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    point, test = run.operating_point, run.scores("test")
-    result = confusion_at(test["label"], test["probability"], point.threshold)
+    test = run.scores("test")
+    result = confusion_at(test["label"], test["probability"], run.operating_point.threshold)
     counts = np.array([[result.tn, result.fp], [result.fn, result.tp]])
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
 
     figure = _figure(5.6)
     axes = figure.subplots()
-    _head(axes, run, f"Test confusion matrix: {point.name}, threshold {point.threshold:.3f}")
+    _head(axes, "Confusion matrix on test", f"{run.title} · {_point_words(run)}")
     blues = LinearSegmentedColormap.from_list("shares", ["#ffffff", PALETTE.normal])
     axes.imshow(shares, cmap=blues, vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
-        share = f"{shares[row, column]:.1%}" if totals[row, 0] else "no images"
+        share = _percent(shares[row, column]) if totals[row, 0] else "no images"
         axes.text(column, row - 0.04, str(count), ha="center", va="bottom", fontsize=22)
         axes.text(column, row + 0.04, share, ha="center", va="top", fontsize=HEADING)
     axes.set_xticks([0, 1], CLASS_NAMES)
     axes.set_yticks([0, 1], CLASS_NAMES, rotation=90, va="center")
     axes.set_xlabel("Predicted class", fontsize=BODY)
-    axes.set_ylabel("True class (rows add up to 100%)", fontsize=BODY)
+    axes.set_ylabel("True class (rows add up to 100 %)", fontsize=BODY)
     axes.tick_params(length=0, labelsize=BODY)
     axes.axhline(0.5, color="white", linewidth=3)
     axes.axvline(0.5, color="white", linewidth=3)
@@ -140,7 +142,7 @@ def roc_curve(run: Run) -> Figure:
     """
     figure = _figure(6.4)
     axes = figure.subplots()
-    _head(axes, run, "ROC curve")
+    _head(axes, "ROC curve", f"{run.title} · in brackets: 95 % intervals (DeLong)")
     axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Chance")
     for split in ("val", "test"):
         table = _table(run, split)
@@ -165,7 +167,7 @@ def pr_curve(run: Run) -> Figure:
     """
     figure = _figure(6.4)
     axes = figure.subplots()
-    _head(axes, run, "Precision-recall curve")
+    _head(axes, "Precision-recall curve", f"{run.title} · in brackets: 95 % intervals (bootstrap)")
     for split in ("val", "test"):
         table = _table(run, split)
         metrics = run.metrics[split]
@@ -177,7 +179,7 @@ def pr_curve(run: Run) -> Figure:
         axes.axhline(
             metrics["prevalence"],
             linewidth=1,
-            label=f"{SPLIT_TITLES[split]}: chance (prevalence {metrics['prevalence']:.1%})",
+            label=f"{SPLIT_TITLES[split]}: chance (prevalence {_percent(metrics['prevalence'])})",
             **style,
         )
         reached = table.at(run.operating_point.threshold)
@@ -200,11 +202,16 @@ def calibration(run: Run) -> Figure:
     labels = test["label"].to_numpy()
     figure = _figure(7.4)
     axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    _head(axes, run, "Calibration on test")
+    _head(axes, "Calibration on test", f"{run.title} · bars: 95 % intervals (Wilson)")
     axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Perfect")
     versions = (
-        ("Before", "network as trained", 1.0, {"color": PALETTE.pneumonia, "marker": "s"}),
-        ("After", f"temperature {run.temperature:.2f}", run.temperature, _after_style()),
+        ("Before", "network as trained", 1.0, {"color": PALETTE.series[1], "marker": "s"}),
+        (
+            "After",
+            f"temperature {run.temperature:.2f}",
+            run.temperature,
+            {"color": PALETTE.series[0], "marker": "o"},
+        ),
     )
     for position, (name, words, temperature, style) in enumerate(versions):
         values = probability(test["logit"].to_numpy(), temperature)
@@ -231,11 +238,12 @@ def calibration(run: Run) -> Figure:
             color=style["color"],
         )
     axes.set_ylabel("Observed share with pneumonia", fontsize=BODY)
-    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     counts.set_xlabel("Predicted probability of pneumonia", fontsize=BODY)
     counts.set_ylabel("Images", fontsize=BODY)
     _plain(counts)
-    _legend(axes, "upper left")
+    # Outside, because intervals may reach anywhere.
+    figure.legend(loc="outside lower center", fontsize=BODY, frameon=False)
     return figure
 
 
@@ -252,27 +260,29 @@ def misclassified_samples(run: Run, dataset: Dataset) -> Figure:
     shown = wrong.head(SAMPLES)
     rows = max(-(-len(shown) // SAMPLE_COLUMNS), 1)
     figure = _figure(1.62 * rows + 1.0)
-    point = run.operating_point
-    figure.suptitle(
-        f"{run.title}\n{len(wrong)} misclassified test images, the {len(shown)} most wrong first\n"
-        f"({point.name}, threshold {point.threshold:.3f})"
-        if len(wrong)
-        else f"{run.title}\nNo test image is misclassified",
-        fontsize=BODY,
-    )
+    heading = f"Misclassified test images: {len(wrong)}"
+    if len(wrong) > SAMPLES:
+        heading += f", the {SAMPLES} most wrong are shown"
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=HEADING, fontweight="bold")
     grid = figure.subplots(rows, SAMPLE_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
+        axes.set_anchor("N")
     for axes, sample in zip(grid, shown.itertuples(), strict=False):
         axes.imshow(_thumbnail(dataset.find(sample.id)), cmap="gray", vmin=0, vmax=255)
         axes.set_title(
             f"True: {CLASS_NAMES[sample.label]}\n"
-            f"p = {sample.probability:.3f}\n"
+            f"p {_probability_words(sample.probability)}\n"
             f"{PurePosixPath(sample.id).stem}",
             fontsize=SMALL,
         )
     figure.supxlabel(
-        f"p: predicted probability of pneumonia. Images: {ATTRIBUTION}", fontsize=SMALL
+        f"{run.title} · {_point_words(run)} · p: predicted probability of pneumonia\n"
+        f"Images: {ATTRIBUTION}",
+        x=0.01,
+        ha="left",
+        fontsize=SMALL,
+        color=GREY,
     )
     return figure
 
@@ -299,7 +309,7 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
     history = run.history()
     figure = _figure(4.2)
     axes = figure.subplots()
-    _head(axes, run, title)
+    _head(axes, title, run.title)
     for split in ("train", "val"):
         values = history[f"{split}_{measure}"]
         style = SPLIT_STYLES[split]
@@ -327,9 +337,9 @@ def _figure(height: float) -> Figure:
     return Figure(figsize=(PAGE_WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
 
 
-def _head(axes: Axes, run: Run, title: str) -> None:
+def _head(axes: Axes, title: str, subtitle: str) -> None:
     axes.set_title(title, loc="left", fontsize=HEADING, fontweight="bold", pad=20)
-    axes.text(0, 1.015, run.title, transform=axes.transAxes, fontsize=SMALL, color="#444444")
+    axes.text(0, 1.015, subtitle, transform=axes.transAxes, fontsize=SMALL, color=GREY)
     _plain(axes)
 
 
@@ -353,13 +363,8 @@ def _line(split: str) -> dict[str, str]:
     return {"color": style["color"], "linestyle": style["linestyle"]}
 
 
-def _after_style() -> dict[str, str]:
-    return {"color": PALETTE.normal, "marker": "o"}
-
-
 def _mark(axes: Axes, run: Run, split: str, x: float, y: float) -> None:
     """Mark the operating point: filled on test; hollow on validation, where it was chosen."""
-    point = run.operating_point
     axes.plot(
         x,
         y,
@@ -369,8 +374,24 @@ def _mark(axes: Axes, run: Run, split: str, x: float, y: float) -> None:
         markersize=9,
         markeredgewidth=2,
         zorder=3,
-        label=f"{SPLIT_TITLES[split]}: {point.name}, threshold {point.threshold:.3f}",
+        label=f"{SPLIT_TITLES[split]}: {_point_words(run)}",
     )
+
+
+def _point_words(run: Run) -> str:
+    point = run.operating_point
+    return f"{point.name}, threshold {point.threshold:.3f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _probability_words(value: float) -> str:
+    """A probability with three decimals, never rounded to certainty."""
+    if value < 0.001:
+        return "< 0.001"
+    return "> 0.999" if value > 0.999 else f"= {value:.3f}"
 
 
 def _table(run: Run, split: str) -> ThresholdTable:
