@@ -289,8 +289,8 @@ def _rows_to_keep(table: ThresholdTable, max_rows: int) -> np.ndarray:
             keep |= candidates
     keep[[0, -1]] = True
     room = max_rows - int(keep.sum())
-    # Half of the room along the curve (each step right or up counts), half along the threshold.
-    travelled = tp[0] - tp + fp[0] - fp
+    # Half of the room along the ROC curve (steps left and down both count), half along the threshold.
+    travelled = (tp[0] - tp) / max(tp[0], 1) + (fp[0] - fp) / max(fp[0], 1)
     for position, share in ((travelled, room // 2), (table.thresholds, room - room // 2)):
         marks = np.linspace(position[0], position[-1], share)
         keep[np.minimum(np.searchsorted(position, marks), len(table) - 1)] = True
