@@ -37,8 +37,8 @@ GREY = "#444444"
 
 # What is learned from, chosen on and tested on: apart by lightness and by dash, not hue alone.
 SPLIT_STYLES = {
-    "train": {"color": PALETTE.quiet, "linestyle": ":", "marker": "."},
-    "val": {"color": PALETTE.series[1], "linestyle": "--", "marker": "."},
+    "train": {"color": PALETTE.quiet, "linestyle": ":"},
+    "val": {"color": PALETTE.series[1], "linestyle": "--"},
     "test": {"color": PALETTE.series[0], "linestyle": "-"},
 }
 SPLIT_TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -117,7 +117,7 @@ def confusion_matrix(run: Run) -> Figure:
 
     figure = _figure(5.6)
     axes = figure.subplots()
-    _head(axes, "Confusion matrix on test", f"{run.title} · {_point_words(run)}")
+    _head(axes, run, "Confusion matrix on test")
     blues = LinearSegmentedColormap.from_list("shares", ["#ffffff", PALETTE.normal])
     axes.imshow(shares, cmap=blues, vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
@@ -126,8 +126,7 @@ def confusion_matrix(run: Run) -> Figure:
         axes.text(column, row + 0.04, share, ha="center", va="top", fontsize=HEADING)
     axes.set_xticks([0, 1], CLASS_NAMES)
     axes.set_yticks([0, 1], CLASS_NAMES, rotation=90, va="center")
-    axes.set_xlabel("Predicted class", fontsize=BODY)
-    axes.set_ylabel("True class (rows add up to 100 %)", fontsize=BODY)
+    _label(axes, f"Predicted class ({_point_words(run)})", "True class (rows add up to 100 %)")
     axes.tick_params(length=0, labelsize=BODY)
     axes.axhline(0.5, color="white", linewidth=3)
     axes.axvline(0.5, color="white", linewidth=3)
@@ -142,17 +141,17 @@ def roc_curve(run: Run) -> Figure:
     """
     figure = _figure(6.4)
     axes = figure.subplots()
-    _head(axes, "ROC curve", f"{run.title} · in brackets: 95 % intervals (DeLong)")
+    _head(axes, run, "ROC curve")
     axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Chance")
     for split in ("val", "test"):
         table = _table(run, split)
         name = f"{SPLIT_TITLES[split]}: AUC {_interval(run.metrics[split]['auc'])}"
-        axes.plot(table.fpr, table.tpr, linewidth=2, label=name, **_line(split))
+        axes.plot(table.fpr, table.tpr, linewidth=2, label=name, **SPLIT_STYLES[split])
         reached = table.at(run.operating_point.threshold)
         if reached.specificity is not None and reached.sensitivity is not None:
             _mark(axes, run, split, 1 - reached.specificity, reached.sensitivity)
     _unit_square(axes, "1 - specificity (false alarms among normals)", "Sensitivity")
-    _legend(axes, "lower right")
+    _legend(axes, "lower right", "With 95 % intervals (DeLong)")
     return figure
 
 
@@ -167,14 +166,14 @@ def pr_curve(run: Run) -> Figure:
     """
     figure = _figure(6.4)
     axes = figure.subplots()
-    _head(axes, "Precision-recall curve", f"{run.title} · in brackets: 95 % intervals (bootstrap)")
+    _head(axes, run, "Precision-recall curve")
     for split in ("val", "test"):
         table = _table(run, split)
         metrics = run.metrics[split]
         name = f"{SPLIT_TITLES[split]}: average precision {_interval(metrics['auprc'])}"
         # Nothing is called at the last threshold; by convention the curve ends at precision 1.
         precision = np.append(table.precision[:-1], 1.0)
-        style = _line(split)
+        style = SPLIT_STYLES[split]
         axes.plot(table.tpr, precision, linewidth=2, drawstyle="steps-post", label=name, **style)
         axes.axhline(
             metrics["prevalence"],
@@ -186,7 +185,7 @@ def pr_curve(run: Run) -> Figure:
         if reached.sensitivity is not None and reached.ppv is not None:
             _mark(axes, run, split, reached.sensitivity, reached.ppv)
     _unit_square(axes, "Recall (sensitivity)", "Precision (positive predictive value)")
-    _legend(axes, "lower left")
+    _legend(axes, "lower left", "With 95 % intervals (bootstrap)")
     return figure
 
 
@@ -202,48 +201,48 @@ def calibration(run: Run) -> Figure:
     labels = test["label"].to_numpy()
     figure = _figure(7.4)
     axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    _head(axes, "Calibration on test", f"{run.title} · bars: 95 % intervals (Wilson)")
+    _head(axes, run, "Calibration on test")
     axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Perfect")
     versions = (
-        ("Before", "network as trained", 1.0, {"color": PALETTE.series[1], "marker": "s"}),
-        (
-            "After",
-            f"temperature {run.temperature:.2f}",
-            run.temperature,
-            {"color": PALETTE.series[0], "marker": "o"},
-        ),
+        ("Before", 1.0, PALETTE.series[1], "s"),
+        ("After", run.temperature, PALETTE.series[0], "o"),
     )
-    for position, (name, words, temperature, style) in enumerate(versions):
+    for position, (name, temperature, colour, marker) in enumerate(versions):
         values = probability(test["logit"].to_numpy(), temperature)
         bins = [entry for entry in reliability(labels, values) if entry.n]
-        observed = [entry.observed for entry in bins]
+        error = expected_calibration_error(labels, values)
+        shares = np.array([entry.observed.to_json() for entry in bins])
         axes.errorbar(
             [entry.mean_probability for entry in bins],
-            [share.value for share in observed],
-            yerr=[
-                [share.value - share.low for share in observed],
-                [share.high - share.value for share in observed],
-            ],
+            shares[:, 0],
+            yerr=np.abs(shares[:, 1:] - shares[:, :1]).T,
             markersize=6,
             linewidth=1.2,
             capsize=3,
-            label=f"{name} ({words}): ECE {expected_calibration_error(labels, values):.3f}",
-            **style,
+            color=colour,
+            marker=marker,
+            label=f"{name} (temperature {temperature:.2f}): ECE {error:.3f}",
         )
         # Two bars side by side in each bin of width 0.1.
         counts.bar(
             [entry.low + 0.03 + 0.04 * position for entry in bins],
             [entry.n for entry in bins],
             width=0.036,
-            color=style["color"],
+            color=colour,
         )
-    axes.set_ylabel("Observed share with pneumonia", fontsize=BODY)
+    _label(axes, "", "Observed share with pneumonia")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    counts.set_xlabel("Predicted probability of pneumonia", fontsize=BODY)
-    counts.set_ylabel("Images", fontsize=BODY)
+    _label(counts, "Predicted probability of pneumonia", "Images")
     _plain(counts)
     # Outside, because intervals may reach anywhere.
-    figure.legend(loc="outside lower center", fontsize=BODY, frameon=False)
+    figure.legend(
+        title="Bars: 95 % intervals (Wilson)",
+        loc="outside lower center",
+        fontsize=BODY,
+        title_fontsize=BODY,
+        alignment="left",
+        frameon=False,
+    )
     return figure
 
 
@@ -277,7 +276,7 @@ def misclassified_samples(run: Run, dataset: Dataset) -> Figure:
             fontsize=SMALL,
         )
     figure.supxlabel(
-        f"{run.title} · {_point_words(run)} · p: predicted probability of pneumonia\n"
+        f"{run.title}\n{_point_words(run)} · p: predicted probability of pneumonia\n"
         f"Images: {ATTRIBUTION}",
         x=0.01,
         ha="left",
@@ -309,11 +308,16 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
     history = run.history()
     figure = _figure(4.2)
     axes = figure.subplots()
-    _head(axes, title, run.title)
+    _head(axes, run, title)
     for split in ("train", "val"):
-        values = history[f"{split}_{measure}"]
-        style = SPLIT_STYLES[split]
-        axes.plot(history["epoch"], values, linewidth=1.8, label=SPLIT_TITLES[split], **style)
+        axes.plot(
+            history["epoch"],
+            history[f"{split}_{measure}"],
+            marker=".",
+            linewidth=1.8,
+            label=SPLIT_TITLES[split],
+            **SPLIT_STYLES[split],
+        )
     best = run.training["best_epoch"]
     chosen = history.loc[history["epoch"] == best, f"val_{measure}"]
     axes.axvline(best, color=PALETTE.point, linewidth=1)
@@ -325,8 +329,9 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
         markersize=8,
         label=f"Chosen epoch: {best}",
     )
-    axes.set_xlabel("Epoch", fontsize=BODY)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _label(axes, "Epoch", "")
+    axes.set_xlim(0.5, history["epoch"].max() + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(axes, "lower right")
     return figure
 
@@ -337,9 +342,9 @@ def _figure(height: float) -> Figure:
     return Figure(figsize=(PAGE_WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
 
 
-def _head(axes: Axes, title: str, subtitle: str) -> None:
+def _head(axes: Axes, run: Run, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=HEADING, fontweight="bold", pad=20)
-    axes.text(0, 1.015, subtitle, transform=axes.transAxes, fontsize=SMALL, color=GREY)
+    axes.text(0, 1.015, run.title, transform=axes.transAxes, fontsize=SMALL, color=GREY)
     _plain(axes)
 
 
@@ -348,19 +353,26 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(labelsize=BODY)
 
 
-def _unit_square(axes: Axes, across: str, up: str) -> None:
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+def _label(axes: Axes, across: str, up: str) -> None:
     axes.set_xlabel(across, fontsize=BODY)
     axes.set_ylabel(up, fontsize=BODY)
 
 
-def _legend(axes: Axes, place: str) -> None:
-    axes.legend(loc=place, fontsize=BODY, frameon=True, framealpha=0.9, edgecolor="none")
+def _unit_square(axes: Axes, across: str, up: str) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    _label(axes, across, up)
 
 
-def _line(split: str) -> dict[str, str]:
-    style = SPLIT_STYLES[split]
-    return {"color": style["color"], "linestyle": style["linestyle"]}
+def _legend(axes: Axes, place: str, title: str | None = None) -> None:
+    axes.legend(
+        loc=place,
+        title=title,
+        fontsize=BODY,
+        title_fontsize=BODY,
+        alignment="left",
+        framealpha=0.9,
+        edgecolor="none",
+    )
 
 
 def _mark(axes: Axes, run: Run, split: str, x: float, y: float) -> None:
