@@ -181,6 +181,8 @@ def test_precision_recall_is_scikit_learns_and_marks_the_operating_point(run, sp
     area = -np.sum(np.diff(drawn[:, 0]) * drawn[:-1, 1])
     assert area == pytest.approx(average_precision_score(labels, values))
     assert any(f"{title}: average precision {area:.3f} (" in words for words in _legend(figure))
+    curves = [line for line in figure.axes[0].get_lines() if "precision" in line.get_label()]
+    assert [line.get_drawstyle() for line in curves] == ["steps-post", "steps-post"]
 
     called = values >= THRESHOLD
     marked = _line(figure, f"{title}: balanced, threshold 0.600")
