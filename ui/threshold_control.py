@@ -19,6 +19,7 @@ from ui.words import threshold as words
 
 if TYPE_CHECKING:
     from pneumo_core.metrics import ThresholdTable
+    from pneumo_core.resampling import RocBand
 
 MAX_ROWS = 3000
 """Rows of the threshold table sent in full; a longer table is thinned to about as many."""
@@ -77,7 +78,7 @@ def payload(
     revision: int = 0,
     marks: Sequence[tuple[str, float]] = (),
     notes: Mapping[str, str] | None = None,
-    band: Mapping[str, np.ndarray] | None = None,
+    band: RocBand | None = None,
     opens: Sequence[str] = ("fn", "fp"),
 ) -> dict[str, Any]:
     """Everything the front end draws from, ready for JSON.
@@ -88,7 +89,7 @@ def payload(
         revision: Changes when the thumb is to jump to ``threshold``.
         marks: Names and thresholds of points to mark on the pictures.
         notes: A few words beside the headings ``"roc"`` and ``"pr"``.
-        band: Arrays ``fpr``, ``low``, ``high`` in [0, 1]: an interval for the ROC curve.
+        band: Interval of the ROC curve.
         opens: Cells of the matrix that can be clicked, of ``"tp" "fn" "fp" "tn"``.
 
     Returns:
@@ -114,7 +115,8 @@ def payload(
         "start": {"threshold": float(np.clip(threshold, 0, 1)), "revision": revision},
         "marks": [{"name": name, "threshold": float(at)} for name, at in marks],
         "notes": dict(notes or {}),
-        "band": None if band is None else {k: np.round(v, 4).tolist() for k, v in band.items()},
+        "band": band
+        and {k: np.round(getattr(band, k), 4).tolist() for k in ("fpr", "low", "high")},
         "opens": list(opens),
         "colours": {
             "normal": PALETTE.normal,

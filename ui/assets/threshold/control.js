@@ -102,14 +102,14 @@ class Control {
       value.textContent = figure(name, counts[name]);
       bar.style.transform = `scaleX(${counts[name] ?? 0})`;
     }
-    if (this.root.activeElement !== this.typed) this.typed.value = written(t);
+    if (this.root.activeElement !== this.typed) this.typed.value = table.written(t);
     const place = this.axis.place(t);
     if (!this.sliding) this.slider.value = place;
     this.slider.setAttribute("aria-valuetext", fill(this.data.words.value, this.spoken(counts)));
   }
 
   spoken(counts) {
-    const values = { ...counts, threshold: written(this.t) };
+    const values = { ...counts, threshold: this.table.written(this.t) };
     for (const name of FIGURES) values[name] = figure(name, counts[name]);
     return values;
   }
@@ -201,9 +201,9 @@ class Control {
     const t = Number(text.replace(/\s*%$/, "")) / (text.endsWith("%") ? 100 : 1);
     const good = text !== "" && t >= 0 && t <= 1;
     this.typed.setAttribute("aria-invalid", String(!good && !done));
-    if (good && written(this.t) !== text) this.move(t);
+    if (good && this.table.written(this.t) !== text) this.move(t);
     if (!done) return;
-    this.typed.value = written(this.t);
+    this.typed.value = this.table.written(this.t);
     this.commit();
   }
 

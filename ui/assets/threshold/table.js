@@ -11,13 +11,6 @@ function decimals(p) {
   return edge <= 0 || edge >= 0.01 ? 3 : Math.min(8, 1 + Math.ceil(-Math.log10(edge)));
 }
 
-/** A threshold in words: as many decimals as it needs, six at most beyond the usual three. */
-function written(p) {
-  let digits = decimals(p);
-  while (digits < 6 && Number(p.toFixed(digits)) !== p) digits += 1;
-  return p.toFixed(digits);
-}
-
 /** A count with narrow spaces between its thousands. */
 const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
@@ -62,6 +55,13 @@ class Table {
       if (short > this.threshold[row - 1] && short <= high) return short;
     }
     return high;
+  }
+
+  /** A threshold as it is written: three decimals, or as many more as its counts need. */
+  written(t) {
+    let digits = decimals(t);
+    while (digits < 8 && this.row(Number(t.toFixed(digits))) !== this.row(t)) digits += 1;
+    return t.toFixed(digits);
   }
 
   /** Counts and figures at t; a figure without a denominator is null. */

@@ -1,0 +1,137 @@
+"""The threshold that is being tried on the Threshold page, apart from the one in use.
+
+Trying costs nothing: other pages go on with the operating point in use until the user presses
+the button that makes the tried one it. What is tried outlives a change of page; a change of the
+run or of the operating point in use starts it anew from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import streamlit as st
+
+from pneumo_core.errors import DataError
+from pneumo_core.operating_point import Choice, OperatingPoint
+from pneumo_core.rules import Rule
+from pneumo_core.runs import Run
+from ui import state
+from ui.words import threshold as words
+
+AT = "at"
+"""The address's parameter for the threshold that is tried; `threshold` is the one in use."""
+
+_KEY = "pneumolens/lab"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a rule answered.
+
+    Attributes:
+        split: The images it was asked on.
+        rule: What was wanted.
+        sentence: How the threshold was chosen, or why none could be.
+        reached: Whether the wish is met.
+        found: Whether there is a threshold at all.
+    """
+
+    split: str
+    rule: Rule
+    sentence: str
+    reached: bool
+    found: bool
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What is tried, and where the thumb of the control was last put by the server.
+
+    Attributes:
+        base: Run and operating point in use that the trying set out from.
+        point: The threshold that is tried, with the way it was chosen.
+        answer: What a rule answered last; None once the threshold is set by hand.
+        start: Where the control puts its thumb ...
+        revision: ... whenever this number is a new one.
+    """
+
+    base: tuple[str, OperatingPoint]
+    point: OperatingPoint
+    answer: Answer | None
+    start: float
+    revision: int
+
+
+def enter(run: Run) -> Lab:
+    """Begin a full run of the page: pick up what was tried, or start from the point in use."""
+    in_use = state.operating_point()
+    lab = st.session_state.get(_KEY)
+    if lab is None or lab.base != (run.name, in_use):
+        revision = 0 if lab is None else lab.revision + 1
+        lab = Lab((run.name, in_use), in_use, None, in_use.threshold, revision)
+        if (asked := _asked()) is not None:
+            lab = replace(lab, point=asked, start=asked.threshold)
+    if lab.start != lab.point.threshold:
+        lab = _moved(lab)
+    st.session_state[_KEY] = lab
+    return lab
+
+
+def current() -> Lab:
+    """What is tried now; only after `enter`."""
+    return st.session_state[_KEY]
+
+
+def set_by_hand(threshold: float) -> None:
+    """Take over a threshold that the control was released at."""
+    point = OperatingPoint(words.BY_HAND, threshold, words.BY_HAND_RULE, "", _today())
+    st.session_state[_KEY] = replace(current(), point=point, answer=None)
+    st.query_params[AT] = f"{threshold:.6g}"
+
+
+def jump(choice: Choice, rule: Rule) -> None:
+    """Try a threshold that a rule chose, and move the control's thumb there."""
+    point = replace(choice.point, date=_today())
+    answer = Answer(point.split, rule, choice.sentence, choice.reached, found=True)
+    lab = replace(current(), point=point, answer=answer)
+    st.session_state[_KEY] = _moved(lab)
+    st.query_params[AT] = repr(point.threshold)
+
+
+def refuse(split: str, rule: Rule, sentence: str) -> None:
+    """Note that a rule has no answer; the threshold that is tried stays."""
+    answer = Answer(split, rule, sentence, reached=False, found=False)
+    st.session_state[_KEY] = replace(current(), answer=answer)
+
+
+def go_to(point: OperatingPoint) -> None:
+    """Try a point that has been chosen before, and move the control's thumb there."""
+    st.session_state[_KEY] = _moved(replace(current(), point=point, answer=None))
+    st.query_params[AT] = repr(point.threshold)
+
+
+def use() -> None:
+    """Make what is tried the operating point of the session."""
+    lab = current()
+    state.set_operating_point(lab.point)
+    st.session_state[_KEY] = replace(lab, base=(lab.base[0], lab.point))
+    st.query_params.pop(AT, None)
+
+
+def _moved(lab: Lab) -> Lab:
+    """The lab with the control's thumb on what is tried."""
+    return replace(lab, start=lab.point.threshold, revision=lab.revision + 1)
+
+
+def _asked() -> OperatingPoint | None:
+    """The threshold that the address asks to be tried, None where it asks for none or nonsense."""
+    try:
+        threshold = float(st.query_params[AT])
+        return OperatingPoint(words.BY_HAND, threshold, words.BY_HAND_RULE, "", _today())
+    except (KeyError, ValueError, DataError):
+        return None
+
+
+def _today() -> str:
+    return date.today().isoformat()
