@@ -13,40 +13,52 @@ PAGES = {
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
 }
 
-# The notice stays in sight at the foot of the window however far a page is scrolled.
-NOTICE_STYLE = """<style>
-.st-key-notice { position: sticky; bottom: 0; z-index: 10; padding: .35rem 0;
-                 backdrop-filter: blur(14px); }
-.st-key-notice p { margin: 0; }
-.stMainBlockContainer { padding-top: 3rem; padding-bottom: 0; max-width: 90rem; }
+# The links stay at the head of the window and the notice at its foot, however far a page scrolls.
+STYLE = """<style>
+.stMainBlockContainer { padding: 0 2rem; max-width: 88rem; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-links, > .st-key-notice) {
+  position: sticky; z-index: 999991; pointer-events: none; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-links) { top: 0; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-notice) { bottom: 0; }
+.st-key-links { min-height: 3.75rem; align-items: center; }
+.st-key-links strong { font-size: 1.15rem; margin-right: 1rem; }
+.st-key-links { width: fit-content; pointer-events: auto; margin-bottom: -1.5rem; }
+.st-key-notice { padding: .3rem 0;
+  background: light-dark(rgb(255 255 255 / .94), rgb(16 21 27 / .94)); }
+.st-key-probability [data-testid="stMetricValue"] { font-size: 3.5rem; }
+.st-key-probability { margin-bottom: -1rem; }
+[class*="st-key-way-"] [data-testid="stPageLink-NavLink"] { padding-left: 0; }
 </style>"""
 
 
-def sidebar(usable: bool) -> None:
-    """Links to the pages, which carry the session's run and threshold, and the model picker."""
-    st.markdown(f"### {words.APP_NAME}")
+def links(usable: bool) -> None:
+    """Links to the pages; they carry the session's run and threshold along."""
     address = state.address() if usable else None
-    for path, title, icon in PAGES.values():
-        st.page_link(path, label=title, icon=icon, query_params=address, width="stretch")
-    st.space("small")
-    if usable:
-        model_picker()
-    if broken := cache.broken_runs():
-        with st.expander(words.BROKEN_RUNS.format(count=len(broken))):
-            for run in broken:
-                st.text(f"{run.name}: {run.reason}")
+    with st.container(key="links", horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown(f"**{words.APP_NAME}**")
+        for path, title, icon in PAGES.values():
+            st.page_link(path, label=title, icon=icon, query_params=address)
 
 
-def model_picker() -> None:
-    """Let the session choose among the usable runs; a single one needs no choice."""
+def sidebar() -> None:
+    """The model picker, and what is wrong with the runs that cannot be picked."""
     titles = {run.name: run.title for run in cache.usable_runs()}
-    if len(titles) < 2:
-        return
+    broken = cache.broken_runs()
+    if len(titles) > 1:
+        model_picker(titles)
+    if broken:
+        with st.sidebar.expander(words.BROKEN_RUNS.format(count=len(broken))):
+            for run in broken:
+                st.text(run.reason)
+
+
+def model_picker(titles: dict[str, str]) -> None:
+    """Let the session choose among runs, given as name -> title."""
     st.session_state["model_picker"] = state.current_run().name
-    st.selectbox(
+    st.sidebar.selectbox(
         words.MODEL,
         list(titles),
-        format_func=lambda name: titles.get(name, name),
+        format_func=lambda name: f"{titles.get(name, name)} ({name})",
         key="model_picker",
         help=words.MODEL_HELP,
         on_change=lambda: state.set_run(st.session_state["model_picker"]),
@@ -63,16 +75,15 @@ def main() -> None:
         ],
         position="hidden",
     )
-    st.html(NOTICE_STYLE)
-    body = st.container()
-    with st.container(key="notice"):
-        st.caption(words.NOTICE)
-
     usable = bool(cache.usable_runs())
     if usable:
         state.publish()
-    with st.sidebar:
-        sidebar(usable)
+    st.html(STYLE)
+    links(usable)
+    body = st.container()
+    with st.container(key="notice"):
+        st.caption(words.NOTICE)
+    sidebar()
     with body:
         if not usable:
             st.title(words.APP_NAME)

@@ -11,12 +11,13 @@ a parameter it lacks (a page switch drops them all) is filled in from the sessio
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
+from pneumo_core.errors import DataError
 from ui import cache
 from ui.words import common as words
 
@@ -36,6 +37,7 @@ def current_run() -> Run:
     Raises:
         RunError: there is no usable run.
     """
+    _run_in_frame()
     _follow_address()
     run = _find(st.session_state.get(_RUN))
     if run is None:
@@ -108,6 +110,18 @@ def notes() -> tuple[str, ...]:
     return tuple(st.session_state.pop(_NOTES, ()))
 
 
+def _run_in_frame() -> None:
+    """Make sure that the page runs inside app.py.
+
+    Streamlit takes a folder called pages for its old kind of app until ``st.navigation`` has been
+    called once. A fresh server whose first visitor follows a link to a page would run that page
+    bare; the second run, through app.py, puts it right for the life of the server.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
 def _write(key: str, value: str) -> None:
     st.session_state.setdefault(_SEEN, {})[key] = value
     if st.query_params.get(key) != value:
@@ -163,9 +177,6 @@ def _read_threshold(run: Run, text: str) -> OperatingPoint | None:
         if _threshold_text(run, point) == text:
             return point
     try:
-        threshold = float(text)
-    except ValueError:
+        return OperatingPoint(words.LINKED_POINT, float(text), words.LINKED_RULE, "")
+    except (ValueError, DataError):
         return None
-    if math.isnan(threshold) or not 0 <= threshold <= 1:
-        return None
-    return OperatingPoint(words.LINKED_POINT, threshold, words.LINKED_RULE, "")

@@ -9,7 +9,6 @@ PAGE_THRESHOLD = "Threshold"
 PAGE_MISCLASSIFIED = "Misclassified"
 
 SPLITS = {"val": "Validation", "test": "Test"}
-GROUPS = {"normal": "normal", "bacteria": "bacterial", "virus": "viral"}
 
 MODEL = "Model"
 MODEL_HELP = "Every page shows this model. The address of the page keeps the choice."
@@ -47,3 +46,14 @@ FOLDER_BY_HAND = (
 
 INTERVAL = "95 % interval {low} to {high}"
 NOT_DEFINED = "–"
+UNDER_ONE = "under 1 %"
+OVER_99 = "over 99 %"
+FEWER_THAN_ONE = "fewer than 1"
+MORE_THAN_99 = "more than 99"
+ABOUT = "about {count}"
+
+
+def truth(label: int, group: str) -> str:
+    """The known answer of a sample, in words."""
+    kinds = {"bacteria": "bacterial pneumonia", "virus": "viral pneumonia"}
+    return kinds.get(group, "pneumonia" if label else "normal")

@@ -1,0 +1,27 @@
+export default function ({ data, parentElement }) {
+  const find = (selector) => parentElement.querySelector(selector)
+  const percent = (share) => `${(100 * share).toFixed(2)}%`
+
+  find(".scale").setAttribute("aria-label", data.sentence)
+  for (const part of [find(".pin output"), find(".pin svg")]) part.style.left = percent(data.probability)
+  // Near an end the figure leans inwards, so that it is never cut off.
+  find(".pin output").textContent = data.text
+  find(".pin output").style.transform = `translateX(-${percent(data.probability)})`
+
+  find(".bar .out").style.width = percent(data.rule_out)
+  find(".bar .between").style.width = percent(data.rule_in - data.rule_out)
+  find(".bar .in").style.width = percent(1 - data.rule_in)
+  find(".bar .threshold").style.left = percent(data.threshold)
+
+  const label = find(".threshold-label")
+  label.textContent = data.threshold_text
+  label.style.left = percent(data.threshold)
+  label.style.transform = `translateX(-${percent(data.threshold)})`
+
+  find("ul").replaceChildren(...data.zones.map(({ zone, text, here }) => {
+    const item = document.createElement("li")
+    item.className = here ? `${zone} here` : zone
+    item.textContent = text
+    return item
+  }))
+}

@@ -1,0 +1,68 @@
+"""Where a film comes from: the uploader, or the test set."""
+
+import secrets
+
+import streamlit as st
+
+from pneumo_core.errors import DataError, ImageError
+from pneumo_core.runs import Run
+from ui import cache, reading
+from ui.data_missing import offer_download
+from ui.reading import Film
+from ui.words import predict as words
+
+
+def choose_film(run: Run) -> Film | None:
+    """Let the user upload a film or pick a sample; None while there is none."""
+    start = words.SAMPLE if "sample" in st.query_params else words.UPLOAD
+    source = st.segmented_control(
+        words.SOURCE,
+        [words.UPLOAD, words.SAMPLE],
+        default=start,
+        required=True,
+        key="source",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return _sample(run) if source == words.SAMPLE else _upload()
+
+
+def _upload() -> Film | None:
+    """The uploader; a film from before a visit to another page is still there."""
+    file = st.file_uploader(words.UPLOADER, key=reading.UPLOADER, on_change=reading.remember_upload)
+    st.caption(words.UPLOAD_PRIVACY)
+    try:
+        film = reading.uploaded()
+    except ImageError as error:
+        st.error(str(error))
+        return None
+    if film is not None and file is None:
+        st.button(words.REMOVE, icon=":material/delete:", on_click=reading.forget_upload)
+    return film
+
+
+def _sample(run: Run) -> Film | None:
+    """A film of the test set, by its id or at random."""
+    try:
+        cache.dataset(run)
+    except DataError:
+        offer_download(run)
+        return None
+    scores = cache.scores(run, "test").set_index("id")
+    ids = list(scores.index)
+
+    def another() -> None:
+        st.session_state["sample"] = secrets.choice(ids)
+
+    picker, button = st.columns([3, 1], vertical_alignment="bottom")
+    chosen = picker.selectbox(
+        words.SAMPLE_PICKER,
+        ids,
+        key="sample",
+        help=words.SAMPLE_HELP,
+        bind="query-params",
+        persist_state="session",
+    )
+    button.button(words.SAMPLE_RANDOM, icon=":material/casino:", on_click=another)
+    row = scores.loc[chosen]
+    return reading.sample(run, chosen, (int(row["label"]), str(row["group"])))

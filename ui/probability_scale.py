@@ -1,0 +1,57 @@
+"""A scale from 0 to 100 % with the zones, the threshold and where an image stands on it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pneumo_core.operating_point import Zones
+from ui import numbers
+from ui.words import predict as words
+
+_ASSETS = Path(__file__).parent / "assets" / "probability_scale"
+_mount = st.components.v2.component(
+    "probability_scale",
+    html=(_ASSETS / "scale.html").read_text("utf-8"),
+    css=(_ASSETS / "scale.css").read_text("utf-8"),
+    js=(_ASSETS / "scale.js").read_text("utf-8"),
+)
+
+
+def probability_scale(probability: float, threshold: float, zones: Zones, *, key: str) -> None:
+    """Draw the scale.
+
+    Args:
+        probability: Calibrated probability of pneumonia, 0 to 1.
+        threshold: The threshold in use, 0 to 1; it should lie inside the uncertain zone, see
+            `Zones.around`.
+        zones: Where ruling out ends and ruling in begins.
+        key: Unique name of this scale on the page.
+    """
+    zone = zones.zone(probability)
+    low, high = numbers.threshold(zones.rule_out), numbers.threshold(zones.rule_in)
+    texts = {
+        "rule out": words.ZONE_OUT.format(low=low),
+        "uncertain": words.ZONE_BETWEEN.format(low=low, high=high),
+        "rule in": words.ZONE_IN.format(high=high),
+    }
+    classes = {"rule out": "out", "uncertain": "between", "rule in": "in"}
+    _mount(
+        key=key,
+        data={
+            "probability": probability,
+            "text": numbers.percent(probability),
+            "threshold": threshold,
+            "threshold_text": words.SCALE_THRESHOLD.format(threshold=numbers.threshold(threshold)),
+            "rule_out": zones.rule_out,
+            "rule_in": zones.rule_in,
+            "zones": [
+                {"zone": classes[name], "text": text, "here": name == zone}
+                for name, text in texts.items()
+            ],
+            "sentence": words.SCALE_SENTENCE.format(
+                percent=numbers.percent(probability),
+                zone=zone,
+                threshold=numbers.threshold(threshold),
+            ),
+        },
+    )
