@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from pneumo_core.errors import DataError
-from pneumo_core.proportions import Estimate, wilson
-from pneumo_core.scores import as_scores, need_both, pair, pair_probabilities
+from pneumo_core.proportions import Estimate, wilson, z_score
+from pneumo_core.scores import as_clusters, as_scores, need_both, pair, pair_probabilities
 
 COLDEST, HOTTEST = 0.1, 10.0
 """Bounds of a temperature: perfectly separated logits would otherwise drive it to zero."""
@@ -58,10 +58,11 @@ def fit_temperature(labels: Any, logits: Any) -> float:
     def slope(inverse: float) -> float:
         return float(np.mean(logits * (probability(logits, 1 / inverse) - positive)))
 
-    if slope(1 / HOTTEST) >= 0:
-        return HOTTEST
+    # In this order: logits so large that no temperature matters are perfectly separated ones.
     if slope(1 / COLDEST) <= 0:
         return COLDEST
+    if slope(1 / HOTTEST) >= 0:
+        return HOTTEST
     from scipy.optimize import brentq
 
     return 1 / float(brentq(slope, 1 / HOTTEST, 1 / COLDEST, xtol=1e-12))
@@ -77,6 +78,30 @@ def brier(labels: Any, probabilities: Any) -> float:
     """
     positive, probabilities = pair_probabilities(labels, probabilities)
     return float(np.mean((probabilities - positive) ** 2))
+
+
+def brier_estimate(labels: Any, probabilities: Any, groups: Any = None) -> Estimate:
+    """Return the Brier score with its 95 % interval, that of a mean, cut to [0, 1].
+
+    Args:
+        labels: (N,) 0 or 1.
+        probabilities: (N,) in [0, 1].
+        groups: (N,) patients, when images of one patient are not independent (the variance between
+            the patients' sums is then taken; Cochran, Sampling Techniques (1977), section 9A).
+
+    Raises:
+        DataError: a bad value, or different lengths.
+    """
+    positive, probabilities = pair_probabilities(labels, probabilities)
+    loss = (probabilities - positive) ** 2
+    value = float(loss.mean())
+    codes = np.arange(loss.size) if groups is None else as_clusters(groups, loss.size)
+    sums = np.bincount(codes, loss - value)
+    if sums.size < 2:
+        return Estimate(value, None, None)
+    variance = sums.size / (sums.size - 1) * float(np.sum(sums**2)) / loss.size**2
+    half = z_score() * math.sqrt(variance)
+    return Estimate(value, max(value - half, 0.0), min(value + half, 1.0))
 
 
 @dataclass(frozen=True)

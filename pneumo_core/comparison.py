@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pneumo_core.confusion import confusion_at, figures_at
-from pneumo_core.intervals import AucComparison, McNemar, compare_auc, compare_auc_unpaired, mcnemar
+from pneumo_core.confusion import figures_at
+from pneumo_core.intervals import (
+    AucComparison,
+    McNemar,
+    auc_delong,
+    compare_auc,
+    compare_auc_unpaired,
+    mcnemar,
+)
 from pneumo_core.operating_point import split_words
 from pneumo_core.proportions import UNDEFINED, Estimate, difference
 from pneumo_core.scores import as_threshold, need_both, pair_probabilities
@@ -126,10 +133,11 @@ def _auc_change(
     patients: tuple[Any, Any],
     words: tuple[str, str],
 ) -> Change:
-    for labels, probabilities in (first, second):
-        whole = confusion_at(labels, probabilities, 0.0)
-        if not (whole.positives and whole.negatives):
-            return _change("auc", UNDEFINED, UNDEFINED, UNDEFINED, words)
+    before, after = (
+        auc_delong(*scored, whose) for scored, whose in zip((first, second), patients, strict=True)
+    )
+    if before.value is None or after.value is None:
+        return _change("auc", before, after, UNDEFINED, words)
     result = compare_auc_unpaired(*second, *first, *patients[::-1])
     return _change("auc", result.b, result.a, result.difference, words)
 
@@ -140,7 +148,8 @@ def _change(
     title = {"auc": "AUC", "ppv": "PPV", "npv": "NPV"}.get(name, name)
     first, second = words
     if change.value is None:
-        sentence = f"{title} cannot be compared: it is undefined on {first} or on {second}"
+        where = [w for w, e in zip(words, (before, after), strict=True) if e.value is None]
+        sentence = f"{title} cannot be compared: it is undefined on {' and on '.join(where)}"
         return Change(name, before, after, change, "unknown", sentence)
     verdict: Verdict = "no clear change"
     if change.low is not None and change.high is not None:

@@ -289,7 +289,7 @@ def _rows_to_keep(table: ThresholdTable, max_rows: int) -> np.ndarray:
             keep |= candidates
     keep[[0, -1]] = True
     room = max_rows - int(keep.sum())
-    # Half of the room along the ROC curve (steps left and down both count), half along the threshold.
+    # Half of the room along the ROC curve, steps left and down alike, half along the threshold.
     travelled = (tp[0] - tp) / max(tp[0], 1) + (fp[0] - fp) / max(fp[0], 1)
     for position, share in ((travelled, room // 2), (table.thresholds, room - room // 2)):
         marks = np.linspace(position[0], position[-1], share)

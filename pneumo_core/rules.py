@@ -281,7 +281,9 @@ def _reach(wish: float, right: np.ndarray, wrong: np.ndarray, words: str, *, low
     row = _first(reached) if lowest else _last(reached)
     if best >= wish * (1 - 1e-12):
         return Pick(row)
-    return Pick(row, False, f"a {words} is out of reach; the nearest is {100 * best:.4g} %")
+    article = "an" if words.startswith("N") else "a"
+    nearest = f"{article} {words} is out of reach; the nearest is {100 * best:.4g} %"
+    return Pick(row, False, nearest)
 
 
 def _weights(table: ThresholdTable, prevalence: float | None, words: str) -> tuple[float, float]:
