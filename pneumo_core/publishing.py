@@ -24,7 +24,7 @@ from pneumo_core.calibration import fit_temperature, probability
 from pneumo_core.datasets import Dataset
 from pneumo_core.errors import TrainingError
 from pneumo_core.evaluation import predict_logits
-from pneumo_core.files import sha256_of, write_json
+from pneumo_core.files import sha256_of, write_json, written_whole
 from pneumo_core.metrics import summary
 from pneumo_core.operating_point import (
     CostRatio,
@@ -170,13 +170,12 @@ def _save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
     # Matrices and filters as float16; biases and norm statistics, a thousandth of the size, stay
     # float32, because running variances may leave float16's range.
-    save_file(
-        {
-            name: (value.half() if value.ndim > 1 else value).cpu().contiguous()
-            for name, value in weights.items()
-        },
-        path,
-    )
+    tensors = {
+        name: (value.half() if value.ndim > 1 else value).cpu().contiguous()
+        for name, value in weights.items()
+    }
+    with written_whole(path) as temporary:
+        save_file(tensors, temporary)
 
 
 def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained) -> Run:
