@@ -166,16 +166,13 @@ def ratio(a: Estimate, b: Estimate) -> Estimate:
     if a.value is None or b.value is None or (a.value == 0 and b.value == 0):
         return UNDEFINED
     product = a.value * b.value
+    # The published lower limit with its numerator made rational, so that no divisor can vanish.
     root = product**2 - a.low * b.high * (2 * a.value - a.low) * (2 * b.value - b.high)
-    divisor = b.high * (2 * b.value - b.high)
-    if divisor == 0:
-        low = a.low * (2 * a.value - a.low) / (2 * product)
-    else:
-        low = (product - math.sqrt(max(root, 0.0))) / divisor
+    low = a.low and a.low * (2 * a.value - a.low) / (product + math.sqrt(max(root, 0.0)))
     root = product**2 - a.high * b.low * (2 * a.value - a.high) * (2 * b.value - b.low)
     divisor = b.low * (2 * b.value - b.low)
-    high = None if divisor <= 0 else (product + math.sqrt(max(root, 0.0))) / divisor
-    return Estimate(a.value / b.value if b.value > 0 else None, max(low, 0.0), high)
+    high = (product + math.sqrt(max(root, 0.0))) / divisor if divisor > 0 else None
+    return Estimate(a.value / b.value if b.value > 0 else None, low, high)
 
 
 def mean_of_two(a: Estimate, b: Estimate) -> Estimate:

@@ -34,8 +34,8 @@ class RocBand:
 class Resamples:
     """R bootstrap replicates of one threshold table.
 
-    Images are drawn within each class; where patients are known, whole patients are drawn within
-    the patients with and without pneumonia, so that both classes stay in every replicate.
+    Images are drawn within each class; where patients are known, whole patients are drawn, within
+    those with and those without pneumonia. Replicates that lost a class are left out.
     """
 
     table: ThresholdTable
@@ -116,7 +116,9 @@ def resample(
         codes = as_clusters(groups, positive.size)
         drawn = _draw_groups(rng, positive, probabilities, codes, table, repeats)
     tp, fp = (np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] for counts in drawn)
-    return Resamples(table, tp, fp)
+    # Patients with images of both classes may by chance leave one class out of a replicate.
+    whole = ((tp[:, 0] > 0) == (table.positives > 0)) & ((fp[:, 0] > 0) == (table.negatives > 0))
+    return Resamples(table, tp[whole], fp[whole])
 
 
 def bootstrap(

@@ -173,3 +173,13 @@ def test_undefined_replicates_are_left_out():
     assert found.to_json() == [None, None, None]
     assert percentile_interval(0.5, np.array([np.nan])).to_json() == [0.5, None, None]
     assert percentile_interval(0.5, np.array([np.nan, 0.4, 0.6])).low == pytest.approx(0.405)
+
+
+def test_replicates_that_lost_a_class_are_left_out():
+    """One of two patients holds the only normal image: a quarter of the draws lack it."""
+    labels, p, patients = [1, 0, 1, 1], [0.9, 0.2, 0.8, 0.7], ["a", "a", "b", "b"]
+    replicates = resample(labels, p, patients, repeats=400)
+    assert 250 < len(replicates.tp) < 350
+    assert (replicates.fp[:, 0] > 0).all()
+    band = replicates.roc_band(points=3)
+    assert band.low.tolist() == [1.0] * 3
