@@ -20,11 +20,14 @@ TINY_COUNTS = {"train": 40, "val": 4, "test": 12}
 
 
 def planted_film(label: int, rng: np.random.Generator) -> np.ndarray:
-    """A noisy grey film, uint8 (40, 52), with a bright patch on the right if label is 1."""
+    """A noisy grey film, uint8 (40, 52), with a patch on the right: bright if label is 1.
+
+    Faint patches occur in both classes, so that a network makes errors on them, as on real films.
+    """
     film = rng.normal(90, 12, (40, 52))
-    if label == 1:
-        top, left = rng.integers(8, 20), rng.integers(26, 34)
-        film[top : top + 10, left : left + 8] += 90
+    top, left = rng.integers(8, 20), rng.integers(26, 34)
+    strength = rng.uniform(10, 90) if label == 1 else rng.uniform(0, 25)
+    film[top : top + 10, left : left + 8] += strength
     return film.clip(0, 255).astype(np.uint8)
 
 
