@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -124,7 +125,7 @@ def _from_hub(name: str) -> tuple[dict[str, Tensor], str]:
     weights = torchvision.models.get_model_weights(name).IMAGENET1K_V1
     try:
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError) as error:  # no connection; an incomplete download
+    except (OSError, HTTPException, RuntimeError) as error:  # the last: a wrong checksum
         raise RecipeError(
             f"The ImageNet weights of {name} could not be downloaded ({error}): put "
             f"{name}.safetensors into a folder and name the folder in {PRETRAINED_VARIABLE}, "
