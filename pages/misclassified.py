@@ -1,11 +1,14 @@
 """The films that the model gets wrong at the threshold in use, the most wrong first."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
 from pneumo_core.errors import DataError
+from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
-from ui import cache, numbers, state
+from ui import cache, state
 from ui.cases import CELLS, cases
 from ui.data_missing import offer_download
 from ui.gallery import gallery
@@ -13,8 +16,8 @@ from ui.words import common
 from ui.words import misclassified as words
 
 A_PAGE = 12
+# The class that the model named: its evidence is what explains the verdict.
 TARGETS = {"fn": "Normal", "tn": "Normal", "fp": "Pneumonia", "tp": "Pneumonia"}
-"""The class that the model named: whose evidence explains why."""
 
 
 def choose_split() -> str:
@@ -44,24 +47,6 @@ def choose_cell(sets: dict[str, pd.DataFrame]) -> str:
     )
 
 
-def turn_pages(chosen: pd.DataFrame, what: tuple) -> pd.DataFrame:
-    """The rows of the page that is open; back to the first page when `what` is shown changes."""
-    if st.session_state.get("gallery-of") != what:
-        st.session_state["gallery-of"], st.session_state["gallery-page"] = what, 0
-    first = st.session_state["gallery-page"] * A_PAGE
-    last = min(first + A_PAGE, len(chosen))
-
-    def turn(by: int) -> None:
-        st.session_state["gallery-page"] += by
-
-    if len(chosen) > A_PAGE:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(words.BACK, disabled=first == 0, on_click=turn, args=(-1,))
-            st.button(words.ON, disabled=last == len(chosen), on_click=turn, args=(1,))
-            st.markdown(words.PAGE_OF.format(first=first + 1, last=last, count=len(chosen)))
-    return chosen.iloc[first:last]
-
-
 def table(chosen: pd.DataFrame) -> None:
     """The list of cases, for when there are no films to show."""
     shown = chosen.assign(kind=list(map(common.truth, chosen["label"], chosen["group"])))
@@ -87,18 +72,22 @@ def films(run: Run, chosen: pd.DataFrame, what: tuple) -> None:
         table(chosen)
         offer_download(run)
         return
-    with_heatmaps = run.has_weights and st.toggle(
-        words.HEATMAPS, key="heatmaps", help=words.HEATMAPS_HELP, persist_state="session"
-    )
-    page = turn_pages(chosen, what)
-    gallery(run, dataset, page, TARGETS[what[-1]] if with_heatmaps else None)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with_heatmaps = run.has_weights and st.toggle(
+            words.HEATMAPS, key="heatmaps", help=words.HEATMAPS_HELP, persist_state="session"
+        )
+        pages = math.ceil(len(chosen) / A_PAGE)
+        # The key holds what is listed, so that another list starts at its own first page.
+        page = st.pagination(pages, key=f"page-{what}") if pages > 1 else 1
+    shown = chosen.iloc[(page - 1) * A_PAGE : page * A_PAGE]
+    gallery(run, dataset, shown, TARGETS[what[-1]] if with_heatmaps else None)
 
 
 def main() -> None:
     """Lay out the page."""
     run, point = state.current_run(), state.operating_point()
     st.title(words.TITLE)
-    st.markdown(words.INTRO.format(threshold=numbers.threshold(point.threshold), point=point.name))
+    st.markdown(words.INTRO.format(threshold=threshold_words(point.threshold), point=point.name))
     with st.container(horizontal=True):
         split = choose_split()
         scores = cache.scores(run, split)

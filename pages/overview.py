@@ -8,6 +8,7 @@ import streamlit as st
 from pneumo_core import figures
 from pneumo_core.confusion import threshold_table
 from pneumo_core.intervals import wilson
+from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
 from ui import cache, numbers, state
 from ui.words import overview as words
@@ -28,12 +29,12 @@ def model_line(run: Run) -> None:
         words.MODEL_LINE.format(
             title=run.title,
             point=point.name,
-            threshold=numbers.threshold(point.threshold),
+            threshold=threshold_words(point.threshold),
             rule=point.rule,
         )
     )
     if chosen.threshold != point.threshold:
-        text = numbers.threshold(chosen.threshold)
+        text = threshold_words(chosen.threshold)
         st.info(words.OTHER_POINT.format(threshold=text, point=chosen.name))
 
 

@@ -10,7 +10,7 @@ from pneumo_core.architectures import ARCHITECTURES, cam_stage
 from pneumo_core.detector import Prediction
 from pneumo_core.explain import METHODS
 from pneumo_core.metrics import confusion_at
-from pneumo_core.operating_point import OperatingPoint
+from pneumo_core.operating_point import OperatingPoint, threshold_words
 from pneumo_core.runs import Run
 from ui import cache, numbers, pictures, reading, state
 from ui.film import film as show_film
@@ -34,7 +34,7 @@ def verdict(run: Run, film: Film, point: OperatingPoint, prediction: Prediction)
     st.subheader(words.CALLED[prediction.prediction])
     st.markdown(
         words.SIDE[prediction.prediction].format(
-            threshold=numbers.threshold(point.threshold), point=point.name
+            threshold=threshold_words(point.threshold), point=point.name
         )
     )
     probability_scale(chance, point.threshold, run.zones.around(point.threshold), key="scale")
@@ -69,7 +69,7 @@ def evidence(run: Run, film: Film, prediction: Prediction) -> None:
         default=prediction.prediction,
         required=True,
         format_func=words.CLASSES.get,
-        key=f"target-{film.key}-{prediction.prediction}",
+        key=f"target-{film.key}",
     )
     layers = ARCHITECTURES[run.model.architecture].cam_stages
     layer = right.selectbox(

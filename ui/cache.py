@@ -16,6 +16,7 @@ from ui.words import common as words
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from pneumo_core.datasets import Dataset
     from pneumo_core.detector import PneumoniaDetector
     from pneumo_core.runs import BrokenRun, Run

@@ -40,6 +40,7 @@ def film(explanation: Explanation, film_key: str, target: str, *, key: str) -> f
     height, width = explanation.film.shape
     top, left, box_height, box_width = explanation.box
     whole = (box_height, box_width) == (height, width)
+    original = words.ORIGINAL_WHOLE if whole else words.ORIGINAL
     opacity = (st.session_state.get(key) or {}).get("opacity", START)
     result = _mount(
         key=key,
@@ -49,7 +50,7 @@ def film(explanation: Explanation, film_key: str, target: str, *, key: str) -> f
             "ratio": width / height,
             "box": [top / height, left / width, box_height / height, box_width / width],
             "whole": whole,
-            "left": words.ORIGINAL_WHOLE if whole else words.ORIGINAL,
+            "left": original.format(width=width, height=height),
             "right": words.OVERLAY.format(target=target),
             "label": words.OPACITY,
             "opacity": opacity,

@@ -30,12 +30,15 @@ def choose_film(run: Run) -> Film | None:
 def _upload() -> Film | None:
     """The uploader; a film from before a visit to another page is still there."""
     file = st.file_uploader(words.UPLOADER, key=reading.UPLOADER, on_change=reading.remember_upload)
-    st.caption(words.UPLOAD_PRIVACY)
     try:
         film = reading.uploaded()
     except ImageError as error:
-        st.error(str(error))
-        return None
+        film = None
+        if file is None:
+            reading.forget_upload()
+        else:
+            st.error(str(error))
+    st.caption(words.UPLOAD_PRIVACY if film is None else f"{taken_as(film)} {words.UPLOAD_PRIVACY}")
     if film is not None and file is None:
         st.button(words.REMOVE, icon=":material/delete:", on_click=reading.forget_upload)
     return film
@@ -66,3 +69,10 @@ def _sample(run: Run) -> Film | None:
     button.button(words.SAMPLE_RANDOM, icon=":material/casino:", on_click=another)
     row = scores.loc[chosen]
     return reading.sample(run, chosen, (int(row["label"]), str(row["group"])))
+
+
+def taken_as(film: Film) -> str:
+    """What kind of file the film was read from, its size, and what was done to it."""
+    height, width = film.image.pixels.shape
+    notes = "".join(f", {note}" for note in film.image.notes)
+    return words.TAKEN_AS.format(kind=film.image.kind, width=width, height=height, notes=notes)

@@ -23,12 +23,6 @@ def in_hundred(share: float) -> str:
     return words.ABOUT.format(count=f"{100 * share:.0f}")
 
 
-def threshold(value: float) -> str:
-    """A threshold with two decimals, or with three where the third says something."""
-    text = f"{value:.3f}"
-    return text[:-1] if text.endswith("0") else text
-
-
 def share(estimate: Sequence[float | None]) -> str:
     """The value of a [value, low, high] estimate of a proportion, as percent with one decimal."""
     value = estimate[0]

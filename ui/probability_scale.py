@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pneumo_core.operating_point import Zones
+from pneumo_core.operating_point import Zones, threshold_words
 from ui import numbers
 from ui.words import predict as words
 
@@ -28,7 +28,7 @@ def probability_scale(probability: float, threshold: float, zones: Zones, *, key
         key: Unique name of this scale on the page.
     """
     zone = zones.zone(probability)
-    low, high = numbers.threshold(zones.rule_out), numbers.threshold(zones.rule_in)
+    low, high = threshold_words(zones.rule_out), threshold_words(zones.rule_in)
     texts = {
         "rule out": words.ZONE_OUT.format(low=low),
         "uncertain": words.ZONE_BETWEEN.format(low=low, high=high),
@@ -41,7 +41,7 @@ def probability_scale(probability: float, threshold: float, zones: Zones, *, key
             "probability": probability,
             "text": numbers.percent(probability),
             "threshold": threshold,
-            "threshold_text": words.SCALE_THRESHOLD.format(threshold=numbers.threshold(threshold)),
+            "threshold_text": words.SCALE_THRESHOLD.format(threshold=threshold_words(threshold)),
             "rule_out": zones.rule_out,
             "rule_in": zones.rule_in,
             "zones": [
@@ -51,7 +51,7 @@ def probability_scale(probability: float, threshold: float, zones: Zones, *, key
             "sentence": words.SCALE_SENTENCE.format(
                 percent=numbers.percent(probability),
                 zone=zone,
-                threshold=numbers.threshold(threshold),
+                threshold=threshold_words(threshold),
             ),
         },
     )

@@ -81,7 +81,7 @@ def predict(run: Run, film: Film, point: OperatingPoint) -> Prediction:
 
 
 def explain(run: Run, film: Film, target: Target, layer: str) -> Explanation:
-    """Where the evidence for a class lies on a film, read at a layer; see `PneumoniaDetector.explain`."""
+    """Where a film's evidence for a class lies at a layer; see `PneumoniaDetector.explain`."""
     return _explain(run.name, run.weights_sha256, film.key, target, layer, run, film)
 
 

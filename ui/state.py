@@ -11,6 +11,7 @@ a parameter it lacks (a page switch drops them all) is filled in from the sessio
 
 from __future__ import annotations
 
+import runpy
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from pneumo_core.errors import DataError
+from pneumo_core.files import PROJECT_FOLDER
 from ui import cache
 from ui.words import common as words
 
@@ -111,15 +113,16 @@ def notes() -> tuple[str, ...]:
 
 
 def _run_in_frame() -> None:
-    """Make sure that the page runs inside app.py.
+    """Make sure that a page runs inside app.py.
 
     Streamlit takes a folder called pages for its old kind of app until ``st.navigation`` has been
-    called once. A fresh server whose first visitor follows a link to a page would run that page
-    bare; the second run, through app.py, puts it right for the life of the server.
+    called once: a fresh server whose first visitor follows a link to a page runs that page bare
+    (and so does AppTest, every time). Then app.py is run here and draws the page again, framed.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
-        st.rerun()
+        runpy.run_path(str(PROJECT_FOLDER / "app.py"))
+        st.stop()
 
 
 def _write(key: str, value: str) -> None:

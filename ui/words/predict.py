@@ -88,8 +88,8 @@ WORTH_HELP = (
     "Evidence adds up in logit units: one multiplies the odds by 2.7. Maps are stretched to the "
     "full scale of colours, so the colours alone do not say how strong the evidence is."
 )
-ORIGINAL = "Original; the dashed square is what the network sees"
-ORIGINAL_WHOLE = "Original"
+ORIGINAL = "Original, {width} × {height} pixels; the dashed square is what the network sees"
+ORIGINAL_WHOLE = "Original, {width} × {height} pixels"
 OVERLAY = "Evidence for “{target}”"
 OPACITY = "Heatmap"
 DOWNLOAD = "Download the overlay"
@@ -97,8 +97,8 @@ DOWNLOAD_NAME = "pneumolens-{target}.png"
 
 SEEN_HEADING = "What the network saw"
 SEEN = (
-    "This square, {size} × {size} pixels{enlarged}, and nothing else. What cannot be seen here, the "
-    "model cannot have used."
+    "This square of {size} × {size} pixels{enlarged}, and nothing else. What cannot be seen here, "
+    "the model cannot have used."
 )
 SEEN_ENLARGED = ", then enlarged to {input} × {input} for the network"
 SEEN_ALT = "The film at {size} by {size} pixels, as the network gets it"

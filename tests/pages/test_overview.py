@@ -1,0 +1,80 @@
+"""The Overview page: the figures of the run, as `run.json` has them."""
+
+import pytest
+
+from pneumo_core.runs import Run
+from tests.pages.conftest import OpenPage, words_of
+from ui import numbers
+
+
+def test_headline_figures_are_those_of_the_run(open_page: OpenPage, tiny_app: Run) -> None:
+    test = tiny_app.metrics["test"]
+    shown = {metric.label: metric.value for metric in open_page().metric}
+    assert shown == {
+        "AUC": f"{test['auc'][0]:.3f}",
+        "Sensitivity": f"{100 * test['sensitivity'][0]:.1f} %",
+        "Specificity": f"{100 * test['specificity'][0]:.1f} %",
+        "Accuracy at 0.5": f"{100 * test['accuracy_at_half']:.1f} %",
+    }
+
+
+def test_each_figure_has_its_interval_and_validation_beside_it(
+    open_page: OpenPage, tiny_app: Run
+) -> None:
+    captions = [caption.value for caption in open_page().caption]
+    _, low, high = tiny_app.metrics["test"]["sensitivity"]
+    validation = tiny_app.metrics["val"]["sensitivity"][0]
+    assert (
+        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %  \n"
+        f"Validation: {100 * validation:.1f} %"
+    ) in captions
+    assert sum("95 % interval" in caption for caption in captions) == 4
+
+
+def test_it_says_which_model_at_which_point_on_which_films(
+    open_page: OpenPage, tiny_app: Run
+) -> None:
+    words = words_of(open_page())
+    assert "Model: **Tiny CNN**. Operating point “balanced”" in words
+    assert f"**{tiny_app.operating_point.threshold:.3f}**" in words
+    assert "On the 24 test films, 12 normal and 12 with pneumonia" in words
+    assert "children aged one to five from one hospital" in words
+
+
+def test_the_table_counts_the_films_of_every_split(open_page: OpenPage, tiny_app: Run) -> None:
+    table = open_page().table[0].value
+    counts = tiny_app.data["counts"]
+    assert list(table["Normal"]) == [counts[split]["normal"] for split in counts]
+    assert list(table["Films"]) == ["Training", "Validation", "Test"]
+
+
+def test_three_ways_in_carry_the_session_along(open_page: OpenPage, tiny_app: Run) -> None:
+    ways = [link for link in open_page().get("page_link") if link.proto.label.startswith("**")]
+    assert [link.proto.page for link in ways] == ["predict", "threshold", "misclassified"]
+    for link in ways:
+        assert f"run={tiny_app.name}" in link.proto.query_string
+        assert "threshold=" in link.proto.query_string
+
+
+@pytest.mark.parametrize(
+    ("share", "percent", "in_hundred"),
+    [
+        (0.0, "under 1 %", "fewer than 1"),
+        (0.0099, "under 1 %", "fewer than 1"),
+        (0.874, "87 %", "about 87"),
+        (0.9901, "over 99 %", "more than 99"),
+        (1.0, "over 99 %", "more than 99"),
+    ],
+)
+def test_a_probability_is_never_written_as_certain(
+    share: float, percent: str, in_hundred: str
+) -> None:
+    assert numbers.percent(share) == percent
+    assert numbers.in_hundred(share) == in_hundred
+
+
+def test_an_undefined_figure_is_a_dash_without_an_interval() -> None:
+    assert numbers.share([None, None, None]) == "–"
+    assert numbers.share_interval([None, None, None]) == ""
+    assert numbers.ratio([None, None, None]) == "–"
+    assert numbers.ratio_interval([0.5, None, None]) == ""

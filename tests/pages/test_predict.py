@@ -1,0 +1,238 @@
+"""The Predict page: what it says of a film, and what it keeps of one."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core import PneumoniaDetector
+from pneumo_core.errors import DataError, ImageError
+from pneumo_core.images import read_image
+from pneumo_core.operating_point import OperatingPoint
+from pneumo_core.runs import Run
+from tests.pages.conftest import OpenPage, words_of
+
+Upload = Callable[..., AppTest]
+PROBABILITY = "Probability of pneumonia"
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def film(tiny_run: Run, tiny_data: Path) -> bytes:
+    """The file of the test film that looks most like pneumonia to the tiny run."""
+    scores = tiny_run.scores("test")
+    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
+
+
+@pytest.fixture
+def clear_film(tiny_run: Run, tiny_data: Path) -> bytes:
+    """The file of the one that looks least like it."""
+    scores = tiny_run.scores("test")
+    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmin()]).read_bytes()
+
+
+def upload(app: AppTest, content: bytes, name: str = "film.png") -> AppTest:
+    app.file_uploader(key="uploader").set_value((name, content, "image/png")).run()
+    assert not app.exception
+    return app
+
+
+def percent(probability: float) -> str:
+    if probability < 0.01:
+        return "under 1 %"
+    return "over 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
+
+
+def test_an_upload_gets_the_detectors_verdict(
+    open_page: OpenPage, tiny_app: Run, film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    expected = PneumoniaDetector(tiny_app).predict(film)
+    assert expected.prediction == "Pneumonia", "the tiny run finds the planted sign"
+    assert app.metric[0].label == PROBABILITY
+    assert app.metric[0].value == percent(expected.probability)
+    words = words_of(app)
+    assert "Called pneumonia" in words
+    threshold = f"{tiny_app.operating_point.threshold:.3f}"
+    assert f"At or above the threshold {threshold} of the operating point “balanced”" in words
+    assert "Trained on children of one to five from one hospital, front views" in words
+    assert expected.clinical_note in [code.value for code in app.code]
+    assert "Read as PNG, 52 × 40 pixels." in words
+
+
+def test_a_film_without_the_sign_is_called_normal(open_page: OpenPage, clear_film: bytes) -> None:
+    words = words_of(upload(open_page("predict"), clear_film))
+    assert "Called normal" in words
+    assert "Below the threshold" in words
+
+
+def test_the_map_names_its_method_layer_and_worth(
+    open_page: OpenPage, tiny_app: Run, film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    explanation = PneumoniaDetector(tiny_app).explain(film, target="Pneumonia")
+    words = words_of(app)
+    assert f"worth **{explanation.worth:.1f} logit units** towards “pneumonia”" in words
+    assert f"{explanation.cam.against:.1f} units speak against it" in words
+    layer = explanation.cam.layer
+    assert f"Grad-CAM for “pneumonia”, layer {layer}, model Tiny CNN" in words
+    assert "not where a disease is" in words
+
+
+def test_the_other_class_can_be_explained(open_page: OpenPage, tiny_app: Run, film: bytes) -> None:
+    app = upload(open_page("predict"), film)
+    target = next(group for group in app.segmented_control if group.label == "Evidence for")
+    assert target.value == "Pneumonia"
+    target.set_value("Normal").run()
+    explanation = PneumoniaDetector(tiny_app).explain(film, target="Normal")
+    assert f"Grad-CAM for “normal”, layer {explanation.cam.layer}" in words_of(app)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"not an image", b"", png(np.eye(64, dtype=np.uint8))[:-30], png(np.zeros((1, 1), np.uint8))],
+    ids=["text", "empty", "truncated", "1x1"],
+)
+def test_a_bad_file_gets_a_sentence_and_no_result(
+    open_page: OpenPage, film: bytes, content: bytes
+) -> None:
+    with pytest.raises(ImageError) as refusal:
+        read_image(content)
+    app = upload(open_page("predict"), film)
+    assert app.metric
+    upload(app, content)
+    assert [error.value for error in app.error] == [str(refusal.value)]
+    assert not app.metric, "the film before must not be taken for this one"
+
+
+def test_the_extension_does_not_matter(open_page: OpenPage, film: bytes) -> None:
+    assert upload(open_page("predict"), film, "IM0001").metric
+
+
+def test_a_colour_picture_is_questioned(open_page: OpenPage) -> None:
+    colours = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
+    app = upload(open_page("predict"), png(colours))
+    assert "may not be an X-ray" in app.warning[0].value
+
+
+def test_a_new_file_replaces_the_old_result(
+    open_page: OpenPage, film: bytes, clear_film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    assert "Called pneumonia" in words_of(app)
+    upload(app, clear_film)
+    assert "Called pneumonia" not in words_of(app)
+    assert "Called normal" in words_of(app)
+
+
+def test_an_upload_survives_a_visit_to_another_page_until_it_is_removed(
+    open_page: OpenPage, film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    value = app.metric[0].value
+    app.switch_page("pages/overview.py").run()
+    app.switch_page("pages/predict.py").run()
+    assert app.metric[0].value == value
+    next(button for button in app.button if button.label == "Remove this film").click().run()
+    assert not app.metric
+
+
+def test_a_changed_threshold_changes_the_verdict_and_not_the_map(
+    open_page: OpenPage, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = upload(open_page("predict"), film)
+
+    def no_more(*_: object, **__: object) -> None:
+        raise AssertionError("the network was run again")
+
+    monkeypatch.setattr(PneumoniaDetector, "explain", no_more)
+    app.session_state["film"] = {"opacity": 20}
+    app.run()
+    app.session_state["pneumolens/operating_point"] = OperatingPoint("never", 1.0, "by hand", "")
+    app.run()
+    assert not app.exception
+    words = words_of(app)
+    assert "Called normal" in words
+    assert "Below the threshold 1 of the operating point “never”" in words
+
+
+def test_a_file_name_goes_nowhere(
+    open_page: OpenPage, film: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = upload(open_page("predict"), film, "Jane_Doe_1961.png")
+    assert "Jane" not in words_of(app)
+    assert "Jane" not in str(dict(app.query_params))
+    assert "Jane" not in caplog.text
+    kept = app.session_state["pneumolens/upload"]
+    assert kept == film, "the content, and nothing else of the file"
+
+
+def test_a_sample_has_the_probability_of_the_saved_scores(
+    open_page: OpenPage, tiny_app: Run
+) -> None:
+    scores = tiny_app.scores("test")
+    for row in scores.iloc[[0, 3, len(scores) - 1]].to_dict("records"):
+        app = open_page("predict", sample=row["id"])
+        assert app.selectbox(key="sample").value == row["id"]
+        assert app.metric[0].value == percent(row["probability"])
+        truth = {"normal": "normal", "bacteria": "bacterial pneumonia", "virus": "viral pneumonia"}
+        assert f"Known answer: **{truth[row['group']]}**." in words_of(app)
+
+
+def test_another_sample_is_one_click_away(
+    open_page: OpenPage, tiny_app: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = list(tiny_app.scores("test")["id"])
+    app = open_page("predict", sample=ids[0])
+    monkeypatch.setattr("secrets.choice", lambda options: options[5])
+    next(button for button in app.button if button.label == "Another one").click().run()
+    assert app.selectbox(key="sample").value == ids[5]
+    assert app.metric
+
+
+def test_without_the_folder_data_it_says_where_to_put_them(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pneumo_core.datasets.data_folders", list)
+    app = open_page("predict", sample="test/NORMAL/x.png")
+    assert "are not on this machine" in app.info[0].value
+    assert "data/chest_xray/test/NORMAL" in words_of(app)
+    assert not app.metric
+
+
+@pytest.fixture
+def lacks_its_data(tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run trained on a MedMNIST file that is not on this machine."""
+    shutil.copytree(tiny_app.path, tmp_path / "tiny")
+    described = json.loads((tmp_path / "tiny" / "run.json").read_text())
+    described["data"].update(name="pneumoniamnist_224", title="PneumoniaMNIST (224 px)")
+    (tmp_path / "tiny" / "run.json").write_text(json.dumps(described))
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("pneumo_core.datasets.data_folders", list)
+
+
+@pytest.mark.usefixtures("lacks_its_data")
+def test_a_failed_download_says_what_to_do(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, progress: Callable[[float], None]) -> None:
+        progress(0.4)
+        raise DataError(f"The download failed. Get {name}.npz by hand.")
+
+    monkeypatch.setattr("pneumo_core.datasets.download_dataset", fail)
+    app = open_page("predict", sample="test-0001")
+    assert "curl -L --create-dirs -o data/pneumoniamnist_224.npz" in app.code[0].value
+    next(button for button in app.button if button.label == "Download the images").click().run()
+    assert not app.exception
+    assert app.error[0].value == "The download failed. Get pneumoniamnist_224.npz by hand."
