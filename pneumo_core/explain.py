@@ -196,7 +196,7 @@ def _raw_maps(
 
 
 def _start_graph(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-    return output.detach().requires_grad_(True)
+    return output.requires_grad_(True)
 
 
 def _scaled(evidence: np.ndarray, size: tuple[int, int], floor: float) -> np.ndarray:

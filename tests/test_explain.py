@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pneumo_core import explain as explain_module
 from pneumo_core.architectures import (
     ARCHITECTURES,
     ModelSpec,
@@ -302,10 +301,31 @@ def test_nothing_is_left_behind_by_an_error_and_the_error_is_not_swallowed(busy,
         raise IndexError("in the method")
 
     broken = replace(METHODS["gradcam"], build=refuses)
-    monkeypatch.setitem(explain_module.METHODS, "gradcam", broken)
+    monkeypatch.setitem(METHODS, "gradcam", broken)
     with pytest.raises(IndexError, match="in the method"):
         explain(model, CNN, images)
     assert same(before, traces(model))
+
+
+def test_methods_that_run_the_network_again_do_so_without_hooks(trained, monkeypatch):
+    counted = []
+    build = METHODS["gradcam"].build
+
+    def watched(model, layers):
+        cam = build(model, layers)
+        draw = cam.get_cam_image
+
+        def count_and_draw(*inputs, **options):
+            counted.append(len(layers[0]._forward_hooks))
+            return draw(*inputs, **options)
+
+        monkeypatch.setattr(cam, "get_cam_image", count_and_draw)
+        return cam
+
+    monkeypatch.setitem(METHODS, "gradcam", replace(METHODS["gradcam"], build=watched))
+    images, _ = films(2, np.ones((1, 2), int))
+    explain(trained, CNN, images)
+    assert counted == [0]
 
 
 def test_no_gradient_reaches_anything_below_the_layer(trained):
