@@ -9,7 +9,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
 from ui import cache, state
-from ui.cases import CELLS, cases
+from ui.cases import CELLS, as_csv, cases
 from ui.data_missing import offer_download
 from ui.gallery import gallery
 from ui.words import common
@@ -102,7 +102,7 @@ def main() -> None:
     films(run, chosen, (run.name, split, point.threshold, cell))
     st.download_button(
         words.DOWNLOAD,
-        chosen[["id", "patient", "group", "label", "probability", "distance"]].to_csv(index=False),
+        as_csv(chosen),
         words.FILE_NAME.format(run=run.name, split=split, cell=cell),
         "text/csv",
         icon=":material/download:",

@@ -28,3 +28,9 @@ def cases(scores: pd.DataFrame, threshold: float, cell: str) -> pd.DataFrame:
     away = np.abs(picked["distance"].to_numpy())
     order = np.argsort(-away if cell in ("fn", "fp") else away, kind="stable")
     return picked.iloc[order]
+
+
+def as_csv(picked: pd.DataFrame) -> str:
+    """What `cases` returned as the text of a CSV file."""
+    columns = ["id", "patient", "group", "label", "probability", "distance"]
+    return picked[columns].to_csv(index=False)
