@@ -18,6 +18,10 @@ from ui.words import threshold as words
 CHART_TEXT = "<style>.js-plotly-plot svg text { fill: currentColor !important; }</style>"
 
 
+USED = "pneumolens/used"
+"""Key of what is to be said once the whole page has been drawn anew."""
+
+
 def choose_split() -> str:
     """Let the user choose the images; validation unless the address says otherwise."""
     st.session_state.setdefault("threshold_split", state.split("val"))
@@ -63,13 +67,17 @@ def in_use_line() -> None:
             return
         st.markdown(words.NOT_IN_USE.format(**text), width="content")
         shown = threshold_words(tried.threshold)
-        if st.button(words.USE.format(threshold=shown), type="primary", key="threshold_use"):
-            lab.use()
-            st.toast(words.NOW_IN_USE.format(threshold=shown))
-            st.rerun()
+        label = words.USE.format(threshold=shown)
+        st.button(label, type="primary", key="threshold_use", on_click=use, args=(shown,))
         st.button(
             words.RESET, type="tertiary", key="threshold_back", on_click=lab.go_to, args=(in_use,)
         )
+
+
+def use(shown: str) -> None:
+    """Put what is tried in use on every page; the frame's links are to carry it, so redraw them."""
+    lab.use()
+    st.session_state[USED] = words.NOW_IN_USE.format(threshold=shown)
 
 
 def open_cases(opened: Opened, split: str) -> None:
@@ -105,9 +113,12 @@ def sections(run: Run, sets: Mapping[str, Scored], split: str) -> None:
 @st.fragment
 def bench(run: Run) -> None:
     """Everything that follows the threshold; a release runs this and nothing else."""
+    if USED in st.session_state:
+        st.rerun()
     sets = scored(run)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.title(words.TITLE)
+    title, choice = st.columns([4, 1], vertical_alignment="bottom")
+    title.title(words.TITLE)
+    with choice.container(horizontal=True, horizontal_alignment="right"):
         split = choose_split()
     if opened := control(sets[split]):
         open_cases(opened, split)
@@ -119,6 +130,8 @@ def main() -> None:
     """Draw the page."""
     run = state.current_run()
     lab.enter(run)
+    if done := st.session_state.pop(USED, ""):
+        st.toast(done)
     bench(run)
     st.html(CHART_TEXT)
 

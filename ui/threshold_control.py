@@ -25,8 +25,8 @@ MAX_ROWS = 3000
 """Rows of the threshold table sent in full; a longer table is thinned to about as many."""
 
 BINS = 60
-FARTHEST_LOG_ODDS = 9.2
-"""The log-odds axis ends here (probabilities 0.0001 and 0.9999) even where scores go further."""
+FARTHEST_LOG_ODDS = 9.0
+"""The log-odds axis ends just beyond (0.0001 and 0.9999) even where scores go further."""
 
 _ASSETS = Path(__file__).parent / "assets" / "threshold"
 _mount = st.components.v2.component(
@@ -79,7 +79,7 @@ def payload(
     marks: Sequence[tuple[str, float]] = (),
     notes: Mapping[str, str] | None = None,
     band: RocBand | None = None,
-    opens: Sequence[str] = ("fn", "fp"),
+    opens: Sequence[str] = ("tp", "fn", "fp", "tn"),
 ) -> dict[str, Any]:
     """Everything the front end draws from, ready for JSON.
 
@@ -140,9 +140,8 @@ def _histogram(table: ThresholdTable) -> dict[str, Any]:
     """
     scores = np.clip(table.thresholds[1:-1], 1e-12, 1 - 1e-12)
     log_odds = np.log(scores / (1 - scores)) if scores.size else np.zeros(1)
-    low, high = np.clip(
-        [log_odds.min() - 0.5, log_odds.max() + 0.5], -FARTHEST_LOG_ODDS, FARTHEST_LOG_ODDS
-    )
+    ends = np.clip([log_odds.min(), log_odds.max()], -FARTHEST_LOG_ODDS, FARTHEST_LOG_ODDS)
+    low, high = ends[0] - 0.5, ends[1] + 0.5
     return {
         "range": [float(low), float(high)],
         "odds": _shares(table, 1 / (1 + np.exp(-np.linspace(low, high, BINS + 1)))),

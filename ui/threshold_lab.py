@@ -49,14 +49,14 @@ class Lab:
     """What is tried, and where the thumb of the control was last put by the server.
 
     Attributes:
-        base: Run and operating point in use that the trying set out from.
+        base: Run and threshold in use that the trying set out from.
         point: The threshold that is tried, with the way it was chosen.
         answer: What a rule answered last; None once the threshold is set by hand.
         start: Where the control puts its thumb ...
         revision: ... whenever this number is a new one.
     """
 
-    base: tuple[str, OperatingPoint]
+    base: tuple[str, float]
     point: OperatingPoint
     answer: Answer | None
     start: float
@@ -67,14 +67,15 @@ def enter(run: Run) -> Lab:
     """Begin a full run of the page: pick up what was tried, or start from the point in use."""
     in_use = state.operating_point()
     lab = st.session_state.get(_KEY)
-    if lab is None or lab.base != (run.name, in_use):
+    base = (run.name, in_use.threshold)
+    if lab is None or lab.base != base:
         revision = 0 if lab is None else lab.revision + 1
-        lab = Lab((run.name, in_use), in_use, None, in_use.threshold, revision)
+        lab = Lab(base, in_use, None, in_use.threshold, revision)
         if (asked := _asked()) is not None:
             lab = replace(lab, point=asked, start=asked.threshold)
     if lab.start != lab.point.threshold:
         lab = _moved(lab)
-    st.session_state[_KEY] = lab
+    _keep(lab)
     return lab
 
 
@@ -86,8 +87,7 @@ def current() -> Lab:
 def set_by_hand(threshold: float) -> None:
     """Take over a threshold that the control was released at."""
     point = OperatingPoint(words.BY_HAND, threshold, words.BY_HAND_RULE, "", _today())
-    st.session_state[_KEY] = replace(current(), point=point, answer=None)
-    st.query_params[AT] = f"{threshold:.6g}"
+    _keep(replace(current(), point=point, answer=None))
 
 
 def jump(choice: Choice, rule: Rule) -> None:
@@ -95,28 +95,34 @@ def jump(choice: Choice, rule: Rule) -> None:
     point = replace(choice.point, date=_today())
     answer = Answer(point.split, rule, choice.sentence, choice.reached, found=True)
     lab = replace(current(), point=point, answer=answer)
-    st.session_state[_KEY] = _moved(lab)
-    st.query_params[AT] = repr(point.threshold)
+    _keep(_moved(lab))
 
 
 def refuse(split: str, rule: Rule, sentence: str) -> None:
     """Note that a rule has no answer; the threshold that is tried stays."""
     answer = Answer(split, rule, sentence, reached=False, found=False)
-    st.session_state[_KEY] = replace(current(), answer=answer)
+    _keep(replace(current(), answer=answer))
 
 
 def go_to(point: OperatingPoint) -> None:
     """Try a point that has been chosen before, and move the control's thumb there."""
-    st.session_state[_KEY] = _moved(replace(current(), point=point, answer=None))
-    st.query_params[AT] = repr(point.threshold)
+    _keep(_moved(replace(current(), point=point, answer=None)))
 
 
 def use() -> None:
     """Make what is tried the operating point of the session."""
     lab = current()
     state.set_operating_point(lab.point)
-    st.session_state[_KEY] = replace(lab, base=(lab.base[0], lab.point))
-    st.query_params.pop(AT, None)
+    _keep(replace(lab, base=(lab.base[0], lab.point.threshold)))
+
+
+def _keep(lab: Lab) -> None:
+    """Store the lab, and put what is tried in the address unless it is what is in use."""
+    st.session_state[_KEY] = lab
+    if lab.point.threshold == lab.base[1]:
+        st.query_params.pop(AT, None)
+    else:
+        st.query_params[AT] = repr(lab.point.threshold)
 
 
 def _moved(lab: Lab) -> Lab:
