@@ -251,8 +251,8 @@ class PneumoniaDetector:
         zone = self.run.zones.around(point.threshold).zone(chance)
         side = "at or above" if positive else "below"
         note = (
-            f"The probability of pneumonia, {chance:.2f}, is {side} the threshold "
-            f"{point.threshold:.2f} ({point.name}). {_ZONE_NOTES[zone]} {TRAINED_ON} {NOTICE}"
+            f"The probability of pneumonia, {_percent(chance)}, is {side} the threshold of "
+            f"{_percent(point.threshold)} ({point.name}). {_ZONE_NOTES[zone]} {TRAINED_ON} {NOTICE}"
         )
         return Prediction(
             prediction=verdict,
@@ -266,6 +266,13 @@ class PneumoniaDetector:
             clinical_note=note,
             run=self.run.name,
         )
+
+
+def _percent(share: float) -> str:
+    """In percent, without claiming certainty: "over 99 %", "under 1 %"."""
+    if share > 0.99:
+        return "over 99 %"
+    return "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
 def _pixels(image: "ImageLike") -> np.ndarray:

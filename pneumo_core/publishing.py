@@ -160,7 +160,9 @@ def split_metrics(
 ) -> dict[str, dict[str, Any]]:
     """`metrics.summary` of each split at one threshold."""
     return {
-        split: summary(dataset.splits[split].labels, values, threshold)
+        split: summary(
+            dataset.splits[split].labels, values, threshold, dataset.splits[split].patients
+        )
         for split, values in probabilities.items()
     }
 

@@ -1,0 +1,104 @@
+"""Command line of the core: `python -m pneumo_core evaluate | predict`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pneumo_core import NOTICE
+from pneumo_core.errors import PneumoError
+
+TOLERANCE = 1e-4
+"""By how much a figure may differ from `run.json`'s and still be called reproduced."""
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m pneumo_core", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    evaluate = commands.add_parser(
+        "evaluate", help="score val and test with a run's weights and compare with its run.json"
+    )
+    evaluate.add_argument("run", nargs="?", help="name or folder of a run (default: the default)")
+    evaluate.add_argument("--data", help="the data set, or a folder that holds it")
+    evaluate.set_defaults(command=_evaluate)
+
+    predict = commands.add_parser("predict", help="judge images; one line of JSON for each")
+    predict.add_argument("images", nargs="+", help="image files")
+    predict.add_argument("--run", help="name or folder of a run (default: the default)")
+    predict.set_defaults(command=_predict)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do as the command line says; returns the exit status."""
+    options = parse_arguments(arguments)
+    try:
+        return options.command(options)
+    except PneumoError as error:
+        print(f"pneumo_core: {error}", file=sys.stderr)
+        return 1
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from pneumo_core.datasets import load_dataset
+    from pneumo_core.publishing import concluded, dataset_logits
+    from pneumo_core.runs import default_run, read_run
+
+    run = read_run(options.run) if options.run else default_run()
+    dataset = load_dataset(run.data["name"], options.data, run.data["split_rule"])
+    if dataset.fingerprint != run.data["fingerprint"]:
+        print("The data on this machine is not the data the run was trained on.", file=sys.stderr)
+    again = concluded(run, dataset, dataset_logits(run, dataset))
+    stated = {"temperature": run.temperature, **run.metrics}
+    found = {"temperature": again.temperature, **again.metrics}
+    now = dict(_numbers(found))
+    differences = {key: abs(now[key] - value) for key, value in _numbers(stated)}
+    for key, difference in differences.items():
+        if difference > TOLERANCE:
+            print(f"{key}: run.json differs by {difference:.2g} from {now[key]:.6f}")
+    for split in ("val", "test"):
+        figures = again.metrics[split]
+        print(
+            f"{split:>5}: AUC {figures['auc'][0]:.4f}, sensitivity "
+            f"{figures['sensitivity'][0]:.4f}, specificity {figures['specificity'][0]:.4f}, "
+            f"accuracy {figures['accuracy'][0]:.4f} at threshold {figures['threshold']:.4f}"
+        )
+    largest = max(differences.values())
+    reproduced = largest <= TOLERANCE
+    verdict = "reproduced" if reproduced else "NOT reproduced"
+    print(f"{run.name}: {verdict}; the largest difference from run.json is {largest:.2g}.")
+    return 0 if reproduced else 1
+
+
+def _numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in nested mappings and lists, with its path."""
+    for key, value in content.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{path}.")
+        elif isinstance(value, list | tuple):
+            yield from _numbers({str(i): item for i, item in enumerate(value)}, f"{path}.")
+        elif isinstance(value, int | float):
+            yield path, float(value)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from pneumo_core.detector import PneumoniaDetector
+
+    detector = PneumoniaDetector(options.run)
+    failed = False
+    for name in options.images:
+        try:
+            verdict = {"image": name, **detector.predict(name)}
+        except PneumoError as error:
+            verdict, failed = {"image": name, "error": str(error)}, True
+        print(json.dumps(verdict, ensure_ascii=False))
+    print(NOTICE, file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
