@@ -53,9 +53,9 @@ class Control {
     this.find("dl").replaceChildren();
     this.figures = FIGURES.map((name) => {
       const item = document.createElement("div");
-      item.innerHTML = `<dt data-word="${name}"></dt><dd></dd><div class="bar"><i></i></div>`;
+      item.innerHTML = `<dt data-word="${name}"></dt><dd><span></span><div class="bar"><i></i></div></dd>`;
       this.find("dl").append(item);
-      return { name, value: item.querySelector("dd"), bar: item.querySelector("i") };
+      return { name, value: item.querySelector("dd span"), bar: item.querySelector("i") };
     });
   }
 
@@ -187,8 +187,8 @@ class Control {
     else if (event.key === "End") this.move(1);
     else if (!step) return;
     else if (event.shiftKey) {
-      const row = this.table.row(this.t) + Math.sign(step);
-      this.move(this.table.shortest(clamp(row, 0, this.table.last)));
+      const row = this.table.neighbour(this.table.row(this.t), Math.sign(step));
+      this.move(this.table.shortest(row));
     } else this.move(this.axis.threshold(this.axis.place(this.t) + step));
     event.preventDefault();
     clearTimeout(this.rest);

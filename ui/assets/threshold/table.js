@@ -37,6 +37,14 @@ class Table {
     return low;
   }
 
+  /** The nearest row on one side (1 above, -1 below) that has other counts than this one. */
+  neighbour(row, side) {
+    let next = row;
+    do next += side;
+    while (this.tp[next] === this.tp[row] && this.fp[next] === this.fp[row]);
+    return clamp(next, 0, this.last);
+  }
+
   /** The threshold nearest to t at which the counts are exact: t itself unless rows were left out. */
   exact(t) {
     if (this.complete) return t;
