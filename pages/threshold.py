@@ -116,7 +116,7 @@ def bench(run: Run) -> None:
     if USED in st.session_state:
         st.rerun()
     sets = scored(run)
-    title, choice = st.columns([4, 1], vertical_alignment="bottom")
+    title, choice = st.columns([2, 1], vertical_alignment="bottom")
     title.title(words.TITLE)
     with choice.container(horizontal=True, horizontal_alignment="right"):
         split = choose_split()

@@ -240,7 +240,12 @@ def per_thousand(clinic: Clinic, names: Sequence[str]) -> go.Figure:
             f"{_number(count.high):.0f}) of 1000<extra></extra>",
         )
     return figure.update_layout(
-        barmode="stack", height=150, xaxis_range=[0, 1000], legend_traceorder="normal"
+        barmode="stack",
+        height=150,
+        margin_r=25,
+        xaxis={"range": [0, 1000], "dtick": 200},
+        yaxis_visible=False,
+        legend_traceorder="normal",
     )
 
 

@@ -185,4 +185,3 @@ RELIABILITY_ALT = (
 LINK = "This page at this threshold"
 TABLE = "Every threshold with its figures, CSV"
 POINT = "This operating point, JSON"
-LINK_HELP = "Opens this page with the model and the threshold that are shown now."
