@@ -190,8 +190,8 @@ def _load_medmnist(expected: MedMnistFile, path: Path, split_rule: SplitRule) ->
     if split_rule == "patient":
         if not any(splits["train"].patients):
             raise DataError(
-                f"{expected.title} can only be split by patient with {PATIENT_TABLE} beside it: "
-                "put it there, or use --split official."
+                f"{expected.title} can only be split by patient where a {PATIENT_TABLE} beside it "
+                "knows its training images: use --split official."
             )
         content = [image.tobytes() for split in ("train", "val") for image in images[split]]
         splits = split_by_patient(splits, content)

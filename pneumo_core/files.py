@@ -30,7 +30,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        # Windows can only sync a file that is open for writing.
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         # mkstemp makes files private; a run on a shared disk should be readable as usual.
         temporary.chmod(0o644)
@@ -70,24 +71,28 @@ def download(
 
     Raises:
         OSError: If the network or the disk fails (urllib's errors are OSErrors).
-        DataError: If the content has another MD5.
+        DataError: If the answer breaks off or makes no sense, or the content has another MD5.
     """
+    from http.client import HTTPException
     from urllib.request import urlopen
 
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.md5(usedforsecurity=False)
-    with (
-        urlopen(url, timeout=30) as response,
-        written_whole(target) as temporary,
-        temporary.open("wb") as file,
-    ):
-        total = int(response.headers.get("Content-Length") or 0)
-        received = 0
-        while block := response.read(1 << 16):
-            file.write(block)
-            digest.update(block)
-            received += len(block)
-            if progress and total:
-                progress(min(received / total, 1.0))
-        if digest.hexdigest() != md5:
-            raise DataError("what arrived has the wrong MD5")
+    try:
+        with (
+            urlopen(url, timeout=30) as response,
+            written_whole(target) as temporary,
+            temporary.open("wb") as file,
+        ):
+            total = int(response.headers.get("Content-Length") or 0)
+            received = 0
+            while block := response.read(1 << 16):
+                file.write(block)
+                digest.update(block)
+                received += len(block)
+                if progress and total:
+                    progress(min(received / total, 1.0))
+            if digest.hexdigest() != md5:
+                raise DataError("what arrived has the wrong MD5")
+    except HTTPException as error:
+        raise DataError("the server's answer broke off or was not HTTP") from error
