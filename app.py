@@ -1,5 +1,7 @@
 """The frame around the pages: page config, navigation, the notice, the model picker."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pneumo_core.errors import PneumoError
@@ -13,22 +15,7 @@ PAGES = {
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
 }
 
-# The links stay at the head of the window and the notice at its foot, however far a page scrolls.
-STYLE = """<style>
-.stMainBlockContainer { padding: 0 2rem; max-width: 88rem; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-links, > .st-key-notice) {
-  position: sticky; z-index: 999991; pointer-events: none; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-links) { top: 0; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-notice) { bottom: 0; }
-.st-key-links { min-height: 3.75rem; align-items: center; }
-.st-key-links strong { font-size: 1.15rem; margin-right: 1rem; }
-.st-key-links { width: fit-content; pointer-events: auto; margin-bottom: -1.5rem; }
-.st-key-notice { padding: .3rem 0;
-  background: light-dark(rgb(255 255 255 / .94), rgb(16 21 27 / .94)); }
-.st-key-probability [data-testid="stMetricValue"] { font-size: 3.5rem; }
-.st-key-probability { margin-bottom: -1rem; }
-[class*="st-key-way-"] [data-testid="stPageLink-NavLink"] { padding-left: 0; }
-</style>"""
+STYLE = Path(__file__).parent / "ui" / "assets" / "frame.css"
 
 
 def links(usable: bool) -> None:
@@ -67,7 +54,9 @@ def model_picker(titles: dict[str, str]) -> None:
 
 def main() -> None:
     """Draw the frame and run the page inside it."""
-    st.set_page_config(words.APP_NAME, ":material/radiology:", layout="wide")
+    st.set_page_config(
+        words.APP_NAME, ":material/radiology:", layout="wide", initial_sidebar_state=240
+    )
     page = st.navigation(
         [
             st.Page(path, title=title, icon=icon, default=name == "overview")

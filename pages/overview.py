@@ -16,8 +16,9 @@ from ui.words import overview as words
 
 def ways_in() -> None:
     """Three cards, each with a link to a page."""
-    for column, (page, (label, line)) in zip(st.columns(3), words.WAYS.items(), strict=True):
-        with column.container(border=True, height="stretch", key=f"way-{page}"):
+    columns = st.container(key="ways").columns(3)
+    for column, (page, (label, line)) in zip(columns, words.WAYS.items(), strict=True):
+        with column.container(border=True, height="stretch"):
             st.page_link(f"pages/{page}.py", label=f"**{label}**", query_params=state.address())
             st.caption(line)
 
@@ -42,7 +43,8 @@ def headline(test: Mapping[str, Any], val: Mapping[str, Any]) -> None:
     """Four figures on test, each with its interval and its value on validation beside it."""
     tn, fp, fn, tp = test["confusion"]
     st.caption(words.ON_TEST.format(n=test["n"], normal=tn + fp, pneumonia=fn + tp))
-    for cell, (key, (label, meaning)) in zip(st.columns(4), words.FIGURES.items(), strict=True):
+    cells = st.container(key="figures").columns(4)
+    for cell, (key, (label, meaning)) in zip(cells, words.FIGURES.items(), strict=True):
         write, write_interval = (
             (numbers.ratio, numbers.ratio_interval)
             if key == "auc"
@@ -65,7 +67,7 @@ def _estimate(summary: Mapping[str, Any], key: str) -> list[float | None]:
 
 def roc_chart(run: Run) -> None:
     """The ROC curves of test and validation with the operating point on both."""
-    st.subheader(words.ROC_HEADING)
+    st.header(words.ROC_HEADING)
     series = []
     for split in ("test", "val"):
         scores = cache.scores(run, split)
@@ -84,7 +86,7 @@ def roc_chart(run: Run) -> None:
 
 def learned_from(run: Run) -> None:
     """The films behind the model: which children, how many, how split."""
-    st.subheader(words.TRAINED_HEADING)
+    st.header(words.TRAINED_HEADING)
     st.markdown(words.TRAINED_ON.format(title=run.data["title"]))
     counts = run.data["counts"]
     st.table(
@@ -118,10 +120,10 @@ def main() -> None:
     st.title(words.TITLE)
     st.markdown(words.INTRO)
     ways_in()
-    st.subheader(words.MODEL_HEADING)
+    st.header(words.MODEL_HEADING)
     model_line(run)
     headline(run.metrics["test"], run.metrics["val"])
-    chart, text = st.columns([3, 2], gap="large")
+    chart, text = st.container(key="model").columns([3, 2], gap="large")
     with chart:
         roc_chart(run)
     with text:

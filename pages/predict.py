@@ -31,7 +31,7 @@ def verdict(run: Run, film: Film, point: OperatingPoint, prediction: Prediction)
             numbers.percent(chance),
             help=words.IN_HUNDRED_HELP.format(prevalence=prevalence),
         )
-    st.subheader(words.CALLED[prediction.prediction])
+    st.header(words.CALLED[prediction.prediction])
     st.markdown(
         words.SIDE[prediction.prediction].format(
             threshold=threshold_words(point.threshold), point=point.name
@@ -62,8 +62,8 @@ def at_point(run: Run, point: OperatingPoint) -> str:
 
 def evidence(run: Run, film: Film, prediction: Prediction) -> None:
     """The film beside its heatmap, what the map is worth, and the map to take away."""
-    left, right = st.columns(2)
-    target = left.segmented_control(
+    row = st.container(horizontal=True)
+    target = row.segmented_control(
         words.TARGET,
         CLASS_NAMES[::-1],
         default=prediction.prediction,
@@ -72,7 +72,7 @@ def evidence(run: Run, film: Film, prediction: Prediction) -> None:
         key=f"target-{film.key}",
     )
     layers = ARCHITECTURES[run.model.architecture].cam_stages
-    layer = right.selectbox(
+    layer = row.selectbox(
         words.LAYER, layers, layers.index(cam_stage(run.model)), help=words.LAYER_HELP, key="layer"
     )
     explanation = reading.explain(run, film, target, layer)
@@ -139,7 +139,7 @@ def main() -> None:
     if film.image.colourful:
         st.warning(words.COLOURFUL)
     prediction = reading.predict(run, film, point)
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.container(key="reading").columns([2, 3], gap="large")
     with left:
         verdict(run, film, point, prediction)
     with right:

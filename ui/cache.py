@@ -105,7 +105,13 @@ def _scores(path: str, sha256: str, temperature: float, split: str, _run: Run) -
 @st.cache_resource(max_entries=3, show_spinner=words.LOADING_MODEL)
 def _detector(path: str, sha256: str, _run: Run) -> PneumoniaDetector:
     del path, sha256
+    import torch
+
     from pneumo_core.detector import PneumoniaDetector
+
+    # One film takes tens of milliseconds on one thread. Several threads gain little on it, and
+    # where sessions or other programs want the cores they wait for each other: 40 times as long.
+    torch.set_num_threads(1)
 
     return PneumoniaDetector(_run)
 

@@ -57,8 +57,8 @@ def _sample(run: Run) -> Film | None:
     def another() -> None:
         st.session_state["sample"] = secrets.choice(ids)
 
-    picker, button = st.columns([3, 1], vertical_alignment="bottom")
-    chosen = picker.selectbox(
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    chosen = row.selectbox(
         words.SAMPLE_PICKER,
         ids,
         key="sample",
@@ -66,9 +66,9 @@ def _sample(run: Run) -> Film | None:
         bind="query-params",
         persist_state="session",
     )
-    button.button(words.SAMPLE_RANDOM, icon=":material/casino:", on_click=another)
-    row = scores.loc[chosen]
-    return reading.sample(run, chosen, (int(row["label"]), str(row["group"])))
+    row.button(words.SAMPLE_RANDOM, icon=":material/casino:", on_click=another)
+    known = scores.loc[chosen]
+    return reading.sample(run, chosen, (int(known["label"]), str(known["group"])))
 
 
 def taken_as(film: Film) -> str:

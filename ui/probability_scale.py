@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pneumo_core.operating_point import Zones, threshold_words
+from pneumo_core.palette import PALETTE
 from ui import numbers
 from ui.words import predict as words
 
@@ -48,6 +49,11 @@ def probability_scale(probability: float, threshold: float, zones: Zones, *, key
                 {"zone": classes[name], "text": text, "here": name == zone}
                 for name, text in texts.items()
             ],
+            "colours": {
+                "out": PALETTE.normal,
+                "in": PALETTE.pneumonia,
+                "point": PALETTE.point,
+            },
             "sentence": words.SCALE_SENTENCE.format(
                 percent=numbers.percent(probability),
                 zone=zone,

@@ -99,6 +99,21 @@ def test_the_other_class_can_be_explained(open_page: OpenPage, tiny_app: Run, fi
     assert f"Grad-CAM for “normal”, layer {explanation.cam.layer}" in words_of(app)
 
 
+def test_units_before_the_last_layer_are_said_to_be_an_estimate(
+    open_page: OpenPage, tiny_app: Run, film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    layers = app.selectbox(key="layer")
+    assert layers.value == "block3", "the network's own choice"
+    assert "first-order estimate" in words_of(app)
+    last = layers.options[-1]
+    layers.set_value(last).run()
+    words = words_of(app)
+    assert "first-order estimate" not in words
+    worth = PneumoniaDetector(tiny_app).explain(film, target="Pneumonia", layer=last).worth
+    assert f"worth **{worth:.1f} logit units**" in words
+
+
 @pytest.mark.parametrize(
     "content",
     [b"not an image", b"", png(np.eye(64, dtype=np.uint8))[:-30], png(np.zeros((1, 1), np.uint8))],

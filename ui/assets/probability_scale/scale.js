@@ -2,7 +2,11 @@ export default function ({ data, parentElement }) {
   const find = (selector) => parentElement.querySelector(selector)
   const percent = (share) => `${(100 * share).toFixed(2)}%`
 
-  find(".scale").setAttribute("aria-label", data.sentence)
+  const scale = find(".scale")
+  scale.setAttribute("aria-label", data.sentence)
+  for (const [name, colour] of Object.entries(data.colours)) {
+    scale.style.setProperty(`--${name}`, colour)
+  }
   for (const part of [find(".pin output"), find(".pin svg")]) part.style.left = percent(data.probability)
   // Near an end the figure leans inwards, so that it is never cut off.
   find(".pin output").textContent = data.text
