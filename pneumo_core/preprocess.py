@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pneumo_core.errors import RecipeError
+from pneumo_core.fields import build
 
 Crop = Literal["centre", "squash", "pad"]
 Equalisation = Literal["none", "histogram", "clahe"]
@@ -177,14 +178,7 @@ class Preprocess:
         Raises:
             RecipeError: For an unknown or missing key, or a value that makes no sense.
         """
-        values = dict(fields)
-        for name in ("mean", "std"):
-            if name in values:
-                values[name] = tuple(float(value) for value in values[name])
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise RecipeError(f"preprocess: {error}.") from None
+        return build(cls, fields, "preprocess")
 
 
 def _equalised(square: np.ndarray, how: Equalisation) -> np.ndarray:

@@ -1,10 +1,9 @@
 """A training recipe: all choices of a run, read from YAML, checked before anything starts."""
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
 
@@ -12,6 +11,7 @@ from pneumo_core.architectures import ARCHITECTURES, ModelSpec, check_input_size
 from pneumo_core.augment import Augmentation
 from pneumo_core.datasets import DATASET_NAMES, SplitRule
 from pneumo_core.errors import RecipeError
+from pneumo_core.fields import build
 from pneumo_core.losses import Loss
 from pneumo_core.preprocess import Preprocess
 
@@ -59,9 +59,13 @@ class Phase:
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "phases: epochs must be at least 1")
-        _require(math.isfinite(self.lr) and self.lr > 0, "phases: lr must be above zero")
-        _require_one_of("phases: schedule", self.schedule, Schedule)
-        _require_one_of("phases: sampler", self.sampler, Sampler)
+        _require(self.lr > 0, "phases: lr must be above zero")
+        _require(self.warmup >= 0, "phases: warmup must be at least 0")
+        _require(0 < self.factor < 1, "phases: factor must be above 0 and below 1")
+        _require(
+            self.plateau >= 0 and self.patience >= 0,
+            "phases: plateau and patience must be at least 0",
+        )
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,13 @@ class Recipe:
             "model.channels and preprocess.channels must be the same",
         )
         check_input_size(self.model, self.preprocess.input_size)
-        for label, value, choices in (
-            ("split", self.split, SplitRule),
-            ("pretrained", self.pretrained, Pretrained),
-            ("optimiser", self.optimiser, Optimiser),
-            ("select", self.select, Selection),
-        ):
-            _require_one_of(label, value, choices)
+        stages = ARCHITECTURES[self.model.architecture].stages
+        for stage in (stage for phase in self.phases for stage in phase.freeze):
+            _require(
+                stage in stages,
+                f"phases: {self.model.architecture} has no stage {stage!r} to freeze: "
+                f"choose from {', '.join(stages)}",
+            )
 
     @property
     def epochs(self) -> int:
@@ -145,21 +149,7 @@ class Recipe:
         Raises:
             RecipeError: For an unknown or missing key, or a value that makes no sense.
         """
-        values = dict(content)
-        nested = {
-            "model": lambda value: _built(ModelSpec, "model", value),
-            "preprocess": Preprocess.from_json,
-            "augmentation": Augmentation.from_json,
-            "loss": lambda value: _built(Loss, "loss", value),
-            "phases": lambda value: tuple(_phase(item) for item in value),
-        }
-        for key, build in nested.items():
-            if key in values:
-                try:
-                    values[key] = build(values[key])
-                except (TypeError, ValueError, AttributeError) as error:
-                    raise RecipeError(f"{key}: {error}.") from None
-        return _built(cls, "recipe", values)
+        return build(cls, content)
 
 
 def recipe_names() -> list[str]:
@@ -174,7 +164,8 @@ def load_recipe(
 
     Args:
         name: A name out of `recipe_names()`, or the path of a YAML file.
-        architecture: In place of the recipe's; stem and input size follow where they must.
+        architecture: In place of the recipe's; stem and input size follow where they must, name
+            and title say so.
         overrides: "key=value" each, the key with dots for nesting and numbers for phases
             ("augmentation.rotate=10", "phases.0.epochs=3"), the value in YAML.
 
@@ -187,28 +178,36 @@ def load_recipe(
         raise RecipeError(f"There is no recipe {name!r}: choose one of {known}, or a YAML file.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
         raise RecipeError(f"{path} is not valid YAML: {error}.") from None
     if not isinstance(content, dict):
         raise RecipeError(f"{path} must hold the fields of a recipe.")
+    content = {"name": path.stem, **content}
     if architecture is not None:
         _put_architecture(content, architecture)
     for override in overrides:
         _override(content, override)
-    return Recipe.from_json({"name": path.stem, **content})
+    return Recipe.from_json(content)
 
 
 def _put_architecture(content: dict[str, Any], name: str) -> None:
     model, preprocess = content.setdefault("model", {}), content.setdefault("preprocess", {})
+    if not isinstance(model, dict) or not isinstance(preprocess, dict):
+        return  # Recipe.from_json says what is wrong.
+    known = ARCHITECTURES.get(name)
     if name != model.get("architecture"):
         # What another network calls its stages, or was trained as, means nothing to this one.
         model.pop("cam_layer", None)
         model.pop("variant", None)
+        # A run is named and shown after its recipe; it must not pass for the other network.
+        content["name"] = f"{content['name']}-{name}"
+        content["title"] = f"{known.title if known else name}, trained as {content.get('title')}"
     model["architecture"] = name
-    known = ARCHITECTURES.get(name)
     if known is not None and not known.small_cam_layer:
         model["stem"] = "standard"
-        preprocess["input_size"] = max(preprocess.get("input_size", 0), known.minimum_size)
+        size = preprocess.get("input_size")
+        if not isinstance(size, int) or size < known.minimum_size:
+            preprocess["input_size"] = known.minimum_size
 
 
 def _override(content: dict[str, Any], override: str) -> None:
@@ -217,7 +216,7 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set needs key=value, not {override!r}.")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise RecipeError(f"The value of {override!r} is not valid YAML.") from None
     place: Any = content
     *parents, last = key.split(".")
@@ -233,37 +232,6 @@ def _override(content: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _phase(content: Mapping[str, Any]) -> Phase:
-    values = dict(content)
-    values["freeze"] = tuple(values.get("freeze", ()))
-    if values.get("augmentation") is not None:
-        values["augmentation"] = Augmentation.from_json(values["augmentation"])
-    if values.get("loss") is not None:
-        values["loss"] = _built(Loss, "phases: loss", values["loss"])
-    return _built(Phase, "phases", values)
-
-
-def _built(kind: type, label: str, values: Mapping[str, Any]) -> Any:
-    """`kind(**values)`, with numbers as the fields' types say and a sentence for a wrong key."""
-    known = {item.name: item.type for item in fields(kind)}
-    for key, value in values.items():
-        if key not in known:
-            raise RecipeError(f"{label}: there is no {key!r}; known are {', '.join(known)}.")
-        wanted = {int: int, float: (int, float), bool: bool, str: str}.get(known[key])
-        # bool is an int in Python, but "epochs: true" is a slip.
-        if wanted and (not isinstance(value, wanted) or (wanted is not bool and value is True)):
-            kind_name = known[key].__name__
-            raise RecipeError(f"{label}: {key} must be {kind_name}, not {value!r}.")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise RecipeError(f"{label}: {error}.") from None
-
-
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise RecipeError(f"{sentence}.")
-
-
-def _require_one_of(label: str, value: str, choices: Any) -> None:
-    _require(value in get_args(choices), f"{label} must be one of {', '.join(get_args(choices))}")
