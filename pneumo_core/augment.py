@@ -4,9 +4,7 @@ Every effect is drawn from the generator that is handed in, so that a run can be
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -56,14 +54,11 @@ class Augmentation:
         for name in ("flip", "coarsen", "erase", "invert"):
             if getattr(self, name) > 1:
                 raise RecipeError(f"augmentation: {name} is a probability, at most 1.")
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Augmentation":
-        """Build from a recipe's fields; a key it does not know is a `RecipeError`."""
-        try:
-            return cls(**{name: float(value) for name, value in fields.items()})
-        except (TypeError, ValueError) as error:
-            raise RecipeError(f"augmentation: {error}.") from None
+        # Beyond these an image shrinks to nothing or is pulled to a line.
+        if self.zoom >= 1:
+            raise RecipeError("augmentation: zoom must be below 1.")
+        if self.shear >= 90:
+            raise RecipeError("augmentation: shear must be below 90 degrees.")
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Change a batch.

@@ -36,6 +36,8 @@ class Loss:
             raise RecipeError(f"loss: name must be one of {', '.join(get_args(LossName))}.")
         if not 0 <= self.label_smoothing < 1:
             raise RecipeError("loss: label_smoothing must be at least 0 and below 1.")
+        if self.gamma < 0:
+            raise RecipeError("loss: gamma must be at least 0.")
 
     def class_weights(self, labels: Tensor, classes: int) -> Tensor:
         """Weight of each class, float32 (classes,): all 1, or inverse to frequency with mean 1."""
@@ -60,11 +62,12 @@ class Loss:
         if outputs.shape[1] == 1:
             # One logit z is the two-class softmax over (0, z): one formula serves all.
             outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=1)
+        weights = class_weights.to(outputs.device)
         losses = F.cross_entropy(
-            outputs, labels, reduction="none", label_smoothing=self.label_smoothing
+            outputs, labels, weights, reduction="none", label_smoothing=self.label_smoothing
         )
         if self.name == "focal":
             certainty = outputs.softmax(dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
-            losses = (1 - certainty) ** self.gamma * losses
-        weights = class_weights.to(losses.device)[labels]
-        return (losses * weights).sum() / weights.sum()
+            # Where certainty rounds to 1, a gamma below 1 has no finite gradient.
+            losses = (1 - certainty).clamp(min=1e-7) ** self.gamma * losses
+        return losses.sum() / weights[labels].sum()
