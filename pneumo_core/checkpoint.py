@@ -4,12 +4,12 @@ Checkpoints are our own files, yet they are read with `weights_only=True`, and h
 tensors, numbers, strings and lists of them.
 """
 
+import errno
 import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -18,8 +18,6 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.files import written_whole
 
 SCHEMA = 1
-
-_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     content["identity"] = json.dumps(checkpoint.identity, sort_keys=True)
     content["history"] = json.dumps(checkpoint.history)
     with written_whole(path) as temporary:
-        torch.save(content, temporary)
+        try:
+            torch.save(content, temporary)
+        except RuntimeError as error:
+            # What torch's own writer makes of a full disk.
+            sentence = "The checkpoint cannot be written, perhaps because the disk is full"
+            raise OSError(errno.EIO, sentence, str(path)) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -69,22 +72,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
         TrainingError: If there is none, or it is damaged or of another version.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:
+            return _read(file, path)
+    except FileNotFoundError:
+        raise TrainingError(f"There is no checkpoint at {path}: start without --resume.") from None
+
+
+def _read(file: BinaryIO, path: Path) -> Checkpoint:
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
         if content.pop("schema") != SCHEMA:
             raise TrainingError(f"{path} is of another version of PneumoLens: start anew.")
         content["identity"] = json.loads(content["identity"])
         content["history"] = json.loads(content["history"])
         return Checkpoint(**content)
-    except FileNotFoundError:
-        raise TrainingError(f"There is no checkpoint at {path}: start without --resume.") from None
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except TrainingError:
+        raise
+    except Exception as error:  # torch and pickle raise many kinds for a damaged file
         raise TrainingError(
             f"The checkpoint {path} is damaged: delete it and start anew."
         ) from error
