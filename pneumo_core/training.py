@@ -78,16 +78,20 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         TrainingError: If the device is not there.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
+    counts = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
     }
+    there = [device for device, count in counts.items() if count]
     if name == "auto":
-        name = next(device for device, there in available.items() if there)
-    if not available.get(name.partition(":")[0], False):
-        there = ", ".join(device for device, is_there in available.items() if is_there)
-        raise TrainingError(f"The device {name!r} is not there; this machine has: {there}.")
+        name = there[0]
+    kind, colon, index = name.partition(":")
+    number = int(index) if index.isdecimal() else math.inf if colon else 0
+    if number >= counts.get(kind, 0):
+        raise TrainingError(
+            f"The device {name!r} is not there; this machine has: {', '.join(there)}."
+        )
     return torch.device(name)
 
 
@@ -122,6 +126,7 @@ def train(
         OSError: If the checkpoint cannot be written.
     """
     device = device or torch.device("cpu")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     trainer = _Trainer(recipe, dataset, seed, origin, device, report or _ignore)
     with _deterministic(device):
         if resume:
@@ -132,7 +137,7 @@ def train(
             trainer.run_epoch(*place)
             save_checkpoint(checkpoint, trainer.state())
         return Trained(
-            weights=trainer.best,
+            weights=_moved(trainer.best, "cpu"),
             history=tuple(trainer.history),
             best_epoch=best_epoch(recipe, trainer.history),
             seed=seed,
@@ -150,13 +155,14 @@ def _ignore(_: Progress) -> None:
 @contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
+    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
     threads = torch.get_num_threads()
     # Some CUDA kernels have no deterministic form; the promise of bit-equality is the CPU's.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=warned_only)
         torch.set_num_threads(threads)
 
 
@@ -203,8 +209,8 @@ class _Trainer:
         self.history = [EpochRecord(**row) for row in checkpoint.history]
         self.step = checkpoint.step
         self.model.load_state_dict(checkpoint.model)
-        self.average = checkpoint.average
-        self.best = checkpoint.best
+        self.average = _moved(checkpoint.average, self.device)
+        self.best = _moved(checkpoint.best, self.device)
         self.optimiser = self._new_optimiser(self.recipe.phases[self.history[-1].phase])
         self.optimiser.load_state_dict(checkpoint.optimiser)
 
@@ -264,6 +270,8 @@ class _Trainer:
 
         train_loss, seen, logits = self._train_epoch(number, passed, order)
         val_logits = self._averaged_logits()
+        if not np.isfinite(val_logits).all():
+            raise self._diverged(number)
         train_quality = _quality_figures(self.positive[seen].numpy(), logits.numpy())
         val_quality = _quality_figures(self.val.labels, val_logits)
         record = EpochRecord(
@@ -325,10 +333,7 @@ class _Trainer:
             loss = loss_of(outputs, self.targets[chosen], class_weights)
             value = loss.item()
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"The loss is no longer finite in epoch {len(self.history) + 1}: lower the "
-                    f"learning rate, e.g. --set phases.{number}.lr={phase.lr / 10:g}."
-                )
+                raise self._diverged(number)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             if recipe.clip:
@@ -341,6 +346,13 @@ class _Trainer:
             self.report(place)
         seen = torch.cat(batches)
         return total / len(seen), seen, torch.cat(logits)
+
+    def _diverged(self, number: int) -> TrainingError:
+        rate = self.recipe.phases[number].lr
+        return TrainingError(
+            f"The loss is no longer finite in epoch {len(self.history) + 1}: lower the "
+            f"learning rate, e.g. --set phases.{number}.lr={rate / 10:g}."
+        )
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -390,6 +402,10 @@ def _targets(split: Split, recipe: Recipe) -> Tensor:
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in state.items()}
+
+
+def _moved(state: Mapping[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in state.items()}
 
 
 def _quality_figures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
