@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -80,14 +81,18 @@ def publish(
         step: Called with what is being done, in words.
 
     Raises:
-        TrainingError: If `target` exists.
+        TrainingError: If `target` exists, or the weights leave float16's range.
         OSError: If the disk is full or not writable; nothing is left behind then.
     """
     if target.exists() and not replace_existing:
         raise TrainingError(f"{target} exists already: choose another name with --out.")
     say = step or (lambda _: None)
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    prefix = f".{target.name}.partial-"
+    for abandoned in target.parent.glob(f"{escape(prefix)}*"):
+        # A process that was killed outright could not clear it away itself.
+        shutil.rmtree(abandoned, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     staging.chmod(0o755)
     try:
         say("Saving the weights")
@@ -102,8 +107,12 @@ def publish(
 
         write_plots(read_run(staging), dataset)
         if target.exists():
-            shutil.rmtree(target)
-        staging.rename(target)
+            # Aside, not away: deleting takes time, in which neither run would be whole.
+            replaced = target.rename(staging.with_name(f"{staging.name}-replaced"))
+            staging.rename(target)
+            shutil.rmtree(replaced)
+        else:
+            staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return read_run(target)
@@ -158,17 +167,20 @@ def concluded(run: Run, dataset: Dataset, logits: Mapping[str, np.ndarray]) -> R
 def split_metrics(
     dataset: Dataset, probabilities: Mapping[str, np.ndarray], threshold: float
 ) -> dict[str, dict[str, Any]]:
-    """`metrics.summary` of each split at one threshold."""
-    return {
-        split: summary(
-            dataset.splits[split].labels, values, threshold, dataset.splits[split].patients
-        )
-        for split, values in probabilities.items()
-    }
+    """`metrics.summary` of each split at one threshold.
+
+    An image of unknown patient counts as a patient of its own, as it does when data is split.
+    """
+    figures = {}
+    for name, values in probabilities.items():
+        split = dataset.splits[name]
+        patients = [who or image for who, image in zip(split.patients, split.ids, strict=True)]
+        figures[name] = summary(split.labels, values, threshold, patients)
+    return figures
 
 
 def _save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     # Matrices and filters as float16; biases and norm statistics, a thousandth of the size, stay
     # float32, because running variances may leave float16's range.
@@ -176,8 +188,13 @@ def _save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         name: (value.half() if value.ndim > 1 else value).cpu().contiguous()
         for name, value in weights.items()
     }
+    if not all(value.isfinite().all() for value in tensors.values()):
+        raise TrainingError(
+            "The weights have grown too large to be saved: train again with a lower learning rate."
+        )
     with written_whole(path) as temporary:
-        save_file(tensors, temporary)
+        # Not save_file, which makes a full disk an error of its own kind.
+        temporary.write_bytes(save(tensors))
 
 
 def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained) -> Run:
