@@ -67,7 +67,8 @@ def predict_logits(
     """
     device = device or torch.device("cpu")
     precision = autocast(device).context() if fast else nullcontext()
-    was_training = model.training
+    # One by one: stages that are frozen stay in evaluation mode while the rest trains.
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     parts = []
     try:
@@ -77,7 +78,8 @@ def predict_logits(
                 inputs = preprocess.tensor(batch).contiguous(memory_format=torch.channels_last)
                 parts.append(view_averaged_logits(model, inputs, flip_average).float().cpu())
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
     return torch.cat(parts).double().numpy()
 
 
