@@ -32,5 +32,15 @@ def open_page(tiny_app: Run) -> OpenPage:
 
 def words_of(app: AppTest) -> str:
     """Everything that is written on the page, in one string."""
-    kinds = "title header subheader markdown caption info warning error success".split()
+    kinds = [
+        "title",
+        "header",
+        "subheader",
+        "markdown",
+        "caption",
+        "info",
+        "warning",
+        "error",
+        "success",
+    ]
     return "\n".join(element.value for kind in kinds for element in getattr(app, kind))
