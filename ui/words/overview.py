@@ -66,7 +66,6 @@ TRAINED_HOW = (
     "Trained for {epochs} epochs (best: {best}), seed {seed}, in {minutes} minutes, on {date}."
 )
 
-WAYS_HEADING = "Three ways in"
 WAYS = {
     "predict": (
         "Read an X-ray",
