@@ -110,7 +110,7 @@ def split_by_patient(splits: Mapping[str, Split], content: Sequence[bytes]) -> d
         train, val = next(folds.split(groups, pool.labels, groups))
     except ValueError:
         train = val = np.array([], np.int64)
-    # With few patients scikit-learn leaves a fold empty, or without one of the classes.
+    # With few patients of one class scikit-learn leaves a side without it.
     if any(len(np.unique(pool.labels[side])) < 2 for side in (train, val)):
         raise DataError(
             "There are too few patients to hold a tenth of them out: use --split official."

@@ -154,6 +154,16 @@ def test_too_few_patients_are_a_sentence(patients_a_class):
         split_by_patient(splits, [])
 
 
+def test_a_class_of_one_patient_cannot_be_on_both_sides():
+    splits = {
+        "train": made_split("train", [0] * 20 + [1] * 40, ["a"] * 20 + list("bcdefghijk" * 4)),
+        "val": made_split("val", [0, 1], ["a", "b"]),
+        "test": made_split("test", [0, 1], ["z", "y"]),
+    }
+    with pytest.raises(DataError, match="too few patients"):
+        split_by_patient(splits, [])
+
+
 @pytest.mark.filterwarnings("ignore:The least populated class")
 def test_a_single_image_a_class_is_a_sentence():
     splits = {name: made_split(name, [0, 1], ["a", "b"]) for name in ("train", "val", "test")}
