@@ -8,7 +8,7 @@ that format holds numbers and cannot run code.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
 from pneumo_core.operating_point import OperatingPoint, Zones
+from pneumo_core.run_json import MODEL_SHAPE, PREPROCESS_SHAPE, RUN_SHAPE, misfit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,8 @@ class Run:
             text = {"split": str, "id": str, "patient": str, "group": str}
             table = pd.read_csv(self.path / SCORES_FILE, dtype=text, keep_default_na=False)
             table = table[list(SCORE_COLUMNS)].astype({"label": int, "logit": float})
+            if not table["label"].isin((0, 1)).all():
+                raise ValueError("labels are 0 or 1")
             table["probability"] = probability(table["logit"].to_numpy(), self.temperature)
         except (OSError, KeyError, ValueError, PneumoError) as error:
             raise RunError(f"{self.name}: {SCORES_FILE} is missing or damaged.") from error
@@ -155,10 +158,10 @@ class Run:
         weights = self.path / WEIGHTS_FILE
         if sha256_of(weights) != self.weights_sha256:
             raise RunError(f"{self.name}: {WEIGHTS_FILE} is damaged (wrong SHA-256): restore it.")
-        model = create_model(self.model)
         try:
+            model = create_model(self.model)
             model.load_state_dict(load_file(weights))
-        except (SafetensorError, RuntimeError) as error:
+        except (SafetensorError, RuntimeError, PneumoError) as error:
             raise RunError(f"{self.name}: {WEIGHTS_FILE} does not fit the network.") from error
         return model.float().eval().to(memory_format=torch.channels_last)
 
@@ -209,48 +212,71 @@ def read_run(path: str | Path) -> Run:
     Raises:
         RunError: If it is absent, damaged or of another version.
     """
-    from pneumo_core.architectures import ARCHITECTURES, ModelSpec
-    from pneumo_core.preprocess import Preprocess
-
-    folder = Path(path)
-    if not (folder / RUN_FILE).is_file():
-        folder = weights_folder() / folder
     try:
-        content = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise RunError(f"{folder.name} was written by another version: train it again.")
-        model = ModelSpec(**content["model"])
-        if model.architecture not in ARCHITECTURES:
-            raise RunError(f"{folder.name} needs the unknown architecture {model.architecture!r}.")
-        points = content["operating_points"] + _saved_points(folder)
-        run = Run(
-            path=folder,
-            title=str(content["title"]),
-            model=model,
-            preprocess=Preprocess.from_json(content["preprocess"]),
-            flip_average=bool(content["flip_average"]),
-            temperature=float(content["temperature"]),
-            operating_points=tuple(OperatingPoint.from_json(point) for point in points),
-            zones=Zones.from_json(content["zones"]),
-            recipe=dict(content["recipe"]),
-            training=dict(content["training"]),
-            data=dict(content["data"]),
-            metrics={split: dict(content["metrics"][split]) for split in ("val", "test")},
-            weights_sha256=str(content["weights_sha256"]),
-        )
-    except FileNotFoundError:
+        folder = _folder_of(Path(path))
+        text = (folder / RUN_FILE).read_bytes()
+    except (OSError, ValueError) as error:
         raise RunError(
-            f"There is no run {str(path)!r}: train one with python train_cli.py."
-        ) from None
+            f"There is no run {str(path)!r} that can be read: train one with python train_cli.py."
+        ) from error
+    try:
+        run = _described(folder, json.loads(text))
     except RunError:
         raise
-    except (OSError, PneumoError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise RunError(
-            f"{folder.name}: {RUN_FILE} is damaged: restore it or train again."
-        ) from error
-    if not run.operating_points or not run.temperature > 0:
-        raise RunError(f"{folder.name}: {RUN_FILE} is damaged: restore it or train again.")
+    except (PneumoError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise _damaged(folder) from error
+    return replace(run, operating_points=run.operating_points + _saved_points(folder))
+
+
+def _folder_of(path: Path) -> Path:
+    return path if (path / RUN_FILE).is_file() else weights_folder() / path
+
+
+def _described(folder: Path, content: Any) -> Run:
+    """The run that the content of its `run.json` describes."""
+    from pneumo_core.architectures import ARCHITECTURES, ModelSpec, cam_stage, check_input_size
+    from pneumo_core.preprocess import Preprocess
+
+    if content["schema"] != SCHEMA:
+        raise RunError(f"{folder.name} was written by another version: train it again.")
+    _check(content, RUN_SHAPE, folder)
+    model = ModelSpec(**content["model"])
+    _check(asdict(model), MODEL_SHAPE, folder, "model")
+    if model.architecture not in ARCHITECTURES:
+        raise RunError(f"{folder.name} needs the unknown architecture {model.architecture!r}.")
+    cam_stage(model)
+    preprocess = Preprocess.from_json(content["preprocess"])
+    _check(preprocess.to_json(), PREPROCESS_SHAPE, folder, "preprocess")
+    check_input_size(model, preprocess.input_size)
+    run = Run(
+        path=folder,
+        title=content["title"],
+        model=model,
+        preprocess=preprocess,
+        flip_average=content["flip_average"],
+        temperature=float(content["temperature"]),
+        operating_points=tuple(map(OperatingPoint.from_json, content["operating_points"])),
+        zones=Zones.from_json(content["zones"]),
+        recipe=content["recipe"],
+        training=content["training"],
+        data=content["data"],
+        metrics=content["metrics"],
+        weights_sha256=content["weights_sha256"],
+    )
+    if not run.operating_points or run.temperature <= 0 or model.channels != preprocess.channels:
+        raise _damaged(folder)
     return run
+
+
+def _check(value: Any, shape: Mapping[str, Any], folder: Path, place: str = "") -> None:
+    where = misfit(value, shape, place)
+    if where is not None:
+        raise _damaged(folder, where)
+
+
+def _damaged(folder: Path, place: str = "") -> RunError:
+    where = f" at {place}" if place else ""
+    return RunError(f"{folder.name}: {RUN_FILE} is damaged{where}: restore it or train again.")
 
 
 def list_runs(folder: Path | None = None) -> list[Run | BrokenRun]:
@@ -263,9 +289,14 @@ def list_runs(folder: Path | None = None) -> list[Run | BrokenRun]:
         if not path.is_dir() or path.name.startswith("."):
             continue
         try:
+            if not (path / RUN_FILE).is_file():
+                raise RunError(f"{path.name}: {RUN_FILE} is missing: restore it or train again.")
             runs.append(_complete(read_run(path)))
         except RunError as error:
             runs.append(BrokenRun(path.name, str(error)))
+        except OSError as error:
+            reason = f"{path.name} cannot be read ({error.strerror}): check the folder's rights."
+            runs.append(BrokenRun(path.name, reason))
     return runs
 
 
@@ -280,22 +311,39 @@ def default_run(folder: Path | None = None) -> Run:
     if not usable:
         raise RunError("There is no trained model yet: run python train_cli.py.")
     try:
-        name = (folder / DEFAULT_FILE).read_text(encoding="utf-8").strip()
+        name = (folder / DEFAULT_FILE).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         name = ""
     return next((run for run in usable if run.name == name), usable[0])
 
 
-def _saved_points(folder: Path) -> list[dict[str, Any]]:
+def _saved_points(folder: Path) -> tuple[OperatingPoint, ...]:
+    """The operating points that were saved after training."""
     path = folder / SAVED_POINTS_FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(map(OperatingPoint.from_json, content))
+    except FileNotFoundError:
+        return ()
+    except (OSError, PneumoError, TypeError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"{folder.name}: {SAVED_POINTS_FILE} is damaged: restore or delete it."
+        ) from error
 
 
 def _complete(run: Run) -> Run:
     """The run itself, once all it needs is there and the weights are the right ones."""
+    from safetensors import SafetensorError, safe_open
+
     for name in (SCORES_FILE, HISTORY_FILE):
         if not (run.path / name).is_file():
             raise RunError(f"{run.name}: {name} is missing: restore it or train again.")
     if run.has_weights and sha256_of(run.path / WEIGHTS_FILE) != run.weights_sha256:
         raise RunError(f"{run.name}: {WEIGHTS_FILE} is damaged (wrong SHA-256): restore it.")
+    if run.has_weights:
+        try:
+            with safe_open(run.path / WEIGHTS_FILE, framework="numpy"):
+                pass
+        except SafetensorError:
+            raise RunError(f"{run.name}: {WEIGHTS_FILE} is no safetensors file.") from None
     return run

@@ -69,15 +69,18 @@ def run(tmp_path: Path) -> Run:
     described = Run(
         path=tmp_path,
         title="Tiny network",
-        model=ModelSpec("cnn"),
+        model=ModelSpec("cnn", channels=1, stem="small"),
         preprocess=Preprocess(28),
         flip_average=False,
         temperature=TEMPERATURE,
         operating_points=(OperatingPoint("balanced", THRESHOLD, "by hand", "val"),),
         zones=Zones(0.3, 0.7, "by hand", "val"),
         recipe={},
-        training={"best_epoch": 2},
-        data={},
+        training={"seed": 1, "epochs": 3, "best_epoch": 2, "duration_s": 1.0, "date": ""},
+        data={
+            **dict.fromkeys(("name", "title", "fingerprint", "split_rule"), ""),
+            "counts": dict.fromkeys(("train", "val", "test"), {"normal": 1, "pneumonia": 1}),
+        },
         metrics=metrics,
         weights_sha256="",
     )

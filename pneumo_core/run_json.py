@@ -1,0 +1,75 @@
+"""What `run.json` must hold, so that no page need doubt the values it reads from there.
+
+A shape is a type or several of them, or a list or mapping of shapes.
+"""
+
+import math
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+_NUMBER = (int, float)
+_ESTIMATE = [(int, float, NoneType)] * 3
+_COUNTS = {"normal": int, "pneumonia": int}
+_FIGURES = {
+    "n": int,
+    **dict.fromkeys(("prevalence", "threshold", "accuracy_at_half", "brier", "ece"), _NUMBER),
+    **dict.fromkeys(("auc", "auprc", "sensitivity", "specificity", "ppv", "npv"), _ESTIMATE),
+    **dict.fromkeys(("accuracy", "f1", "balanced_accuracy"), _ESTIMATE),
+    **dict.fromkeys(("lr_positive", "lr_negative"), _ESTIMATE),
+    "confusion": [int] * 4,
+    "per_class": dict,
+}
+
+RUN_SHAPE: Mapping[str, Any] = {
+    "title": str,
+    "model": dict,
+    "preprocess": dict,
+    "flip_average": bool,
+    "temperature": _NUMBER,
+    "operating_points": list,
+    "recipe": dict,
+    "training": {
+        **dict.fromkeys(("seed", "epochs", "best_epoch"), int),
+        "duration_s": _NUMBER,
+        "date": str,
+    },
+    "data": {
+        **dict.fromkeys(("name", "title", "fingerprint", "split_rule"), str),
+        "counts": dict.fromkeys(("train", "val", "test"), _COUNTS),
+    },
+    "metrics": {"val": _FIGURES, "test": _FIGURES},
+    "weights_sha256": str,
+}
+MODEL_SHAPE: Mapping[str, Any] = {
+    **dict.fromkeys(("architecture", "stem", "cam_layer", "variant"), str),
+    **dict.fromkeys(("channels", "outputs", "hidden"), int),
+    "dropout": _NUMBER,
+}
+PREPROCESS_SHAPE: Mapping[str, Any] = {
+    "input_size": int,
+    "source_size": (int, NoneType),
+    "channels": int,
+}
+
+
+def misfit(value: Any, shape: Any, place: str = "") -> str | None:
+    """Where a value departs from a shape: the path of the first such part, None where it fits.
+
+    Keys that the shape does not name may hold anything; numbers must be finite.
+    """
+    if isinstance(shape, Mapping):
+        if not isinstance(value, Mapping):
+            return place
+        parts = ((f"{place}.{key}".lstrip("."), value.get(key), shape[key]) for key in shape)
+    elif isinstance(shape, list):
+        if not isinstance(value, list) or len(value) != len(shape):
+            return place
+        parts = ((place, *pair) for pair in zip(value, shape, strict=True))
+    else:
+        # bool is an int in Python, but no number in JSON.
+        fits = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+        finite = not isinstance(value, float) or math.isfinite(value)
+        return None if fits and finite else place
+    found = (misfit(part, inner, here) for here, part, inner in parts)
+    return next((where for where in found if where is not None), None)
