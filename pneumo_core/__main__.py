@@ -2,15 +2,23 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pneumo_core import NOTICE
 from pneumo_core.errors import PneumoError
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from pneumo_core.datasets import Split
+    from pneumo_core.runs import Run
+
 TOLERANCE = 1e-4
-"""By how much a figure may differ from `run.json`'s and still be called reproduced."""
+"""By how much a figure or score may differ from the stated one and still be reproduced."""
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -19,7 +27,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     evaluate = commands.add_parser(
-        "evaluate", help="score val and test with a run's weights and compare with its run.json"
+        "evaluate", help="score val and test with a run's weights; compare with what it states"
     )
     evaluate.add_argument("run", nargs="?", help="name or folder of a run (default: the default)")
     evaluate.add_argument("--data", help="the data set, or a folder that holds it")
@@ -40,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PneumoError as error:
         print(f"pneumo_core: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -51,14 +61,24 @@ def _evaluate(options: argparse.Namespace) -> int:
     dataset = load_dataset(run.data["name"], options.data, run.data["split_rule"])
     if dataset.fingerprint != run.data["fingerprint"]:
         print("The data on this machine is not the data the run was trained on.", file=sys.stderr)
-    again = concluded(run, dataset, dataset_logits(run, dataset))
-    stated = {"temperature": run.temperature, **run.metrics}
-    found = {"temperature": again.temperature, **again.metrics}
-    now = dict(_numbers(found))
-    differences = {key: abs(now[key] - value) for key, value in _numbers(stated)}
+    logits = dataset_logits(run, dataset)
+    again = concluded(run, dataset, logits)
+    stated, found = (
+        dict(_numbers(_figures(each, len(again.operating_points)))) for each in (run, again)
+    )
+    # A figure that only one of the two has is infinitely far off.
+    differences = {
+        key: abs(stated.get(key, math.inf) - found.get(key, math.inf))
+        for key in sorted({**stated, **found})
+    }
     for key, difference in differences.items():
         if difference > TOLERANCE:
-            print(f"{key}: run.json differs by {difference:.2g} from {now[key]:.6f}")
+            print(f"{key}: run.json says {_shown(stated, key)}, now it is {_shown(found, key)}")
+    for split, values in logits.items():
+        difference = _distance(run.scores(split), dataset.splits[split], values)
+        if difference > TOLERANCE:
+            print(f"scores.csv: the scores of {split} differ by up to {difference:.2g}")
+        differences[f"scores.csv {split}"] = difference
     for split in ("val", "test"):
         figures = again.metrics[split]
         print(
@@ -69,8 +89,28 @@ def _evaluate(options: argparse.Namespace) -> int:
     largest = max(differences.values())
     reproduced = largest <= TOLERANCE
     verdict = "reproduced" if reproduced else "NOT reproduced"
-    print(f"{run.name}: {verdict}; the largest difference from run.json is {largest:.2g}.")
+    print(f"{run.name}: {verdict}; the largest difference from what it states is {largest:.2g}.")
     return 0 if reproduced else 1
+
+
+def _figures(run: "Run", chosen: int) -> dict[str, Any]:
+    """What a run concludes from its scores; `chosen` points, because more may be saved later."""
+    return {
+        "temperature": run.temperature,
+        "operating_points": {p.name: p.threshold for p in run.operating_points[:chosen]},
+        "zones": run.zones.to_json(),
+        **run.metrics,
+    }
+
+
+def _shown(figures: Mapping[str, float], key: str) -> str:
+    return f"{figures[key]:.6g}" if key in figures else "absent"
+
+
+def _distance(scores: "pd.DataFrame", split: "Split", logits: "np.ndarray") -> float:
+    """Largest difference between saved scores and logits; infinite if they are of other images."""
+    same = tuple(scores["id"]) == split.ids and scores["label"].tolist() == split.labels.tolist()
+    return float(abs(scores["logit"] - logits).max()) if same else math.inf
 
 
 def _numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -95,7 +135,8 @@ def _predict(options: argparse.Namespace) -> int:
             verdict = {"image": name, **detector.predict(name)}
         except PneumoError as error:
             verdict, failed = {"image": name, "error": str(error)}, True
-        print(json.dumps(verdict, ensure_ascii=False))
+        # ASCII only: a file name need not be text that the terminal, or UTF-8, can carry.
+        print(json.dumps(verdict))
     print(NOTICE, file=sys.stderr)
     return 1 if failed else 0
 
