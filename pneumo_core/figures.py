@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pneumo_core import CLASS_NAMES
+from pneumo_core.figure_style import DASHES, SYMBOLS, blank, number, reference, unit_square
 from pneumo_core.palette import PALETTE
 
 if TYPE_CHECKING:
@@ -22,15 +23,11 @@ if TYPE_CHECKING:
     from pneumo_core.calibration import ReliabilityBin
     from pneumo_core.confusion import Confusion, ThresholdTable
     from pneumo_core.decision import Clinic, DecisionCurve
-    from pneumo_core.proportions import Estimate
     from pneumo_core.resampling import RocBand
 
 
 MAX_POINTS = 2000
 """Rows of a threshold table that a curve is drawn from; all corners that matter are among them."""
-
-_DASHES = ("solid", "dash")
-_SYMBOLS = ("circle", "circle-open")
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ class Series:
 
 def roc(series: Sequence[Series]) -> go.Figure:
     """Draw ROC curves of at most two series, with bands and operating points, and the diagonal."""
-    figure = _figure("False positive rate (1 − specificity)", "Sensitivity")
-    _reference(figure, [0, 1], [0, 1], "Chance")
+    figure = blank("False positive rate (1 − specificity)", "Sensitivity")
+    reference(figure, [0, 1], [0, 1], "Chance")
     for i, one in enumerate(series):
         if one.band is not None:
             band = one.band
@@ -73,17 +70,17 @@ def roc(series: Sequence[Series]) -> go.Figure:
             counts = one.table.at(one.threshold)
             if counts.sensitivity is not None and counts.specificity is not None:
                 _point(figure, i, 1 - counts.specificity, counts.sensitivity, one)
-    return _unit_square(figure)
+    return unit_square(figure)
 
 
 def precision_recall(series: Sequence[Series]) -> go.Figure:
     """Draw precision-recall curves of at most two series; precision is not interpolated."""
-    figure = _figure("Recall (sensitivity)", "Precision (PPV)")
+    figure = blank("Recall (sensitivity)", "Precision (PPV)")
     for i, one in enumerate(series):
         table = one.table.thinned(MAX_POINTS)
         drawn = (table.tp + table.fp) > 0
         prevalence = table.positives / max(table.positives + table.negatives, 1)
-        _reference(figure, [0, 1], [prevalence, prevalence], f"{one.name}, all called pneumonia")
+        reference(figure, [0, 1], [prevalence, prevalence], f"{one.name}, all called pneumonia")
         _curve(
             figure,
             i,
@@ -98,12 +95,12 @@ def precision_recall(series: Sequence[Series]) -> go.Figure:
             counts = one.table.at(one.threshold)
             if counts.sensitivity is not None and counts.ppv is not None:
                 _point(figure, i, counts.sensitivity, counts.ppv, one)
-    return _unit_square(figure)
+    return unit_square(figure)
 
 
 def score_histogram(table: ThresholdTable, threshold: float, bins: int = 40) -> go.Figure:
     """Draw how many images of each class fall in each bin of the probability, and the threshold."""
-    figure = _figure("Probability of pneumonia", "Images")
+    figure = blank("Probability of pneumonia", "Images")
     edges = np.arange(bins + 1) / bins
     rows = np.minimum(np.searchsorted(table.thresholds, edges[1:-1]), len(table) - 1)
     classes = zip(
@@ -133,8 +130,8 @@ def reliability(
         bins: After calibration.
         before: The same before calibration, drawn open and dashed behind.
     """
-    figure = _figure("Promised probability", "Share with pneumonia")
-    _reference(figure, [0, 1], [0, 1], "Perfect")
+    figure = blank("Promised probability", "Share with pneumonia")
+    reference(figure, [0, 1], [0, 1], "Perfect")
     named = (
         [("calibrated", bins, 0)]
         if before is None
@@ -162,11 +159,11 @@ def reliability(
                 "from %{customdata[2]:.2f} to %{customdata[3]:.2f}"
             ),
             mode="lines+markers",
-            line={"color": PALETTE.series[i], "dash": _DASHES[i], "width": 1.5},
-            marker={"symbol": _SYMBOLS[i], "size": 8},
+            line={"color": PALETTE.series[i], "dash": DASHES[i], "width": 1.5},
+            marker={"symbol": SYMBOLS[i], "size": 8},
             name=name,
         )
-    return _unit_square(figure)
+    return unit_square(figure)
 
 
 def decision_curve(
@@ -179,10 +176,10 @@ def decision_curve(
         threshold: The operating point.
         fixed: (M,) net benefit of the operating point at the curve's preferences, and its limits.
     """
-    figure = _figure("Preference: probability from which to treat", "Net benefit")
+    figure = blank("Preference: probability from which to treat", "Net benefit")
     x = curve.preferences
-    _reference(figure, x, curve.treat_all, "Treat everybody", dash="dash")
-    _reference(figure, x, curve.treat_none, "Treat nobody")
+    reference(figure, x, curve.treat_all, "Treat everybody", dash="dash")
+    reference(figure, x, curve.treat_none, "Treat nobody")
     value, low, high = fixed
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
@@ -217,7 +214,7 @@ def per_thousand(clinic: Clinic, names: Sequence[str]) -> go.Figure:
         clinic: Expected counts.
         names: What those found, missed, falsely alarmed and cleared are called.
     """
-    figure = _figure("Of 1000 patients", "")
+    figure = blank("Of 1000 patients", "")
     parts = (
         (clinic.tp, PALETTE.pneumonia, ""),
         (clinic.fn, PALETTE.pneumonia, "x"),
@@ -225,7 +222,7 @@ def per_thousand(clinic: Clinic, names: Sequence[str]) -> go.Figure:
         (clinic.tn, PALETTE.normal, ""),
     )
     for name, (count, colour, pattern) in zip(names, parts, strict=True):
-        patients = _number(count.value)
+        patients = number(count.value)
         figure.add_bar(
             x=[patients],
             y=[""],
@@ -236,8 +233,8 @@ def per_thousand(clinic: Clinic, names: Sequence[str]) -> go.Figure:
                 "line": {"color": colour, "width": 1.5},
                 "pattern": {"shape": pattern, "fgcolor": colour},
             },
-            hovertemplate=f"{name}: {patients:.0f} ({_number(count.low):.0f} to "
-            f"{_number(count.high):.0f}) of 1000<extra></extra>",
+            hovertemplate=f"{name}: {patients:.0f} ({number(count.low):.0f} to "
+            f"{number(count.high):.0f}) of 1000<extra></extra>",
         )
     return figure.update_layout(
         barmode="stack",
@@ -249,46 +246,6 @@ def per_thousand(clinic: Clinic, names: Sequence[str]) -> go.Figure:
     )
 
 
-def comparison(names: Sequence[str], series: Sequence[tuple[str, Sequence[Estimate]]]) -> go.Figure:
-    """Draw figures with their intervals side by side, as dots and whiskers.
-
-    Args:
-        names: What each figure is called, from top to bottom.
-        series: One or two names (validation, test), each with an estimate a figure; an undefined
-            one leaves a gap.
-    """
-    figure = _figure("", "")
-    offsets = [0.0] if len(series) == 1 else [0.16, -0.16]
-    rows = np.arange(len(names))[::-1]
-    for i, (name, estimates) in enumerate(series):
-        value = np.array([_number(e.value) for e in estimates])
-        figure.add_scatter(
-            x=value,
-            y=rows + offsets[i],
-            error_x={
-                "array": [_number(e.high) for e in estimates] - value,
-                "arrayminus": value - [_number(e.low) for e in estimates],
-                "thickness": 2,
-                "width": 0,
-            },
-            mode="markers",
-            marker={
-                "color": PALETTE.series[i],
-                "symbol": _SYMBOLS[i],
-                "size": 10,
-                "line_width": 2,
-            },
-            name=name,
-            hovertemplate="%{x:.3f}",
-        )
-    figure.update_layout(
-        yaxis={"tickvals": rows, "ticktext": list(names), "showgrid": False, "zeroline": False},
-        hovermode="closest",
-        height=60 + 48 * len(names),
-    )
-    return figure
-
-
 def training_history(history: pd.DataFrame, best_epoch: int | None = None) -> go.Figure:
     """Draw losses and validation AUC over the epochs.
 
@@ -296,7 +253,7 @@ def training_history(history: pd.DataFrame, best_epoch: int | None = None) -> go
         history: Columns epoch, train_loss, val_loss, val_auc.
         best_epoch: Epoch whose weights were kept, to mark.
     """
-    figure = _figure("Epoch", "Loss")
+    figure = blank("Epoch", "Loss")
     lines = (
         ("train_loss", "Loss, training", PALETTE.quiet, "solid", "y"),
         ("val_loss", "Loss, validation", PALETTE.series[0], "solid", "y"),
@@ -325,7 +282,7 @@ def confusion_matrix(confusion: Confusion) -> go.Figure:
     counts = np.array([[confusion.fn, confusion.tp], [confusion.tn, confusion.fp]])
     totals = np.array([[confusion.positives], [confusion.negatives]])
     shares = counts / np.maximum(totals, 1)
-    figure = _figure("Called", "Truth")
+    figure = blank("Called", "Truth")
     figure.add_heatmap(
         z=shares,
         x=list(CLASS_NAMES),
@@ -352,40 +309,6 @@ def confusion_matrix(confusion: Confusion) -> go.Figure:
     return figure
 
 
-def _figure(x_title: str, y_title: str) -> go.Figure:
-    axis = {"showline": False, "zeroline": False, "gridcolor": "rgba(119, 131, 143, 0.25)"}
-    return go.Figure(
-        layout={
-            "xaxis": {**axis, "title": x_title},
-            "yaxis": {**axis, "title": y_title},
-            "paper_bgcolor": "rgba(0, 0, 0, 0)",
-            "plot_bgcolor": "rgba(0, 0, 0, 0)",
-            "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
-            "height": 380,
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-            "hovermode": "closest",
-        }
-    )
-
-
-def _unit_square(figure: go.Figure) -> go.Figure:
-    """Let both axes run from 0 to 1, with a little room for what lies on the edge."""
-    return figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_range=[-0.02, 1.02])
-
-
-def _reference(
-    figure: go.Figure, x: Sequence[float], y: Sequence[float], name: str, dash: str = "dot"
-) -> None:
-    figure.add_scatter(
-        x=x,
-        y=y,
-        name=name,
-        mode="lines",
-        line={"color": PALETTE.quiet, "dash": dash, "width": 1.5},
-        hoverinfo="skip",
-    )
-
-
 def _curve(
     figure: go.Figure,
     i: int,
@@ -401,7 +324,7 @@ def _curve(
         customdata=thresholds,
         name=series.name,
         mode="lines",
-        line={"color": PALETTE.series[i], "dash": _DASHES[i], "width": 2.5, "shape": shape},
+        line={"color": PALETTE.series[i], "dash": DASHES[i], "width": 2.5, "shape": shape},
         hovertemplate="%{x:.3f}, %{y:.3f}<br>threshold %{customdata:.4f}",
     )
 
@@ -413,14 +336,10 @@ def _point(figure: go.Figure, i: int, x: float, y: float, series: Series) -> Non
         mode="markers",
         marker={
             "color": PALETTE.point,
-            "symbol": _SYMBOLS[i],
+            "symbol": SYMBOLS[i],
             "size": 14,
             "line": {"width": 2, "color": PALETTE.point},
         },
         name=f"{series.name} at {series.threshold:.3f}",
         hovertemplate="%{x:.3f}, %{y:.3f}",
     )
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value

@@ -13,7 +13,6 @@ from pneumo_core.confusion import Confusion, threshold_table
 from pneumo_core.decision import at_prevalence, decision_curve, net_benefit
 from pneumo_core.figures import Series
 from pneumo_core.palette import PALETTE
-from pneumo_core.proportions import UNDEFINED, Estimate
 from pneumo_core.resampling import RocBand
 
 LABELS = np.array([0, 0, 0, 1, 1, 1, 1])
@@ -166,18 +165,6 @@ def test_per_thousand_adds_up():
     bars = figures.per_thousand(clinic, ["found", "missed", "false alarms", "cleared"]).data
     assert [bar.x[0] for bar in bars] == pytest.approx([90, 10, 180, 720])
     assert [bar.name for bar in bars][:2] == ["90 found", "10 missed"]
-
-
-def test_comparison_draws_whiskers_to_the_limits():
-    validation = [Estimate(0.9, 0.8, 0.95), UNDEFINED]
-    test = [Estimate(0.7, 0.6, 0.8), Estimate(0.5, 0.4, 0.7)]
-    figure = figures.comparison(["Sensitivity", "PPV"], [("val", validation), ("test", test)])
-    drawn = trace(figure, "test")
-    assert list(drawn.x) == [0.7, 0.5]
-    assert drawn.error_x.array == pytest.approx([0.1, 0.2])
-    assert drawn.error_x.arrayminus == pytest.approx([0.1, 0.1])
-    assert np.isnan(trace(figure, "val").x[1])
-    assert list(figure.layout.yaxis.ticktext) == ["Sensitivity", "PPV"]
 
 
 def test_training_history_marks_the_epoch_that_was_kept():

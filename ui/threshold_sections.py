@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pneumo_core import figures
+from pneumo_core import figures, figures_compare
 from pneumo_core.calibration import brier, expected_calibration_error, reliability
 from pneumo_core.comparison import compare_splits
 from pneumo_core.confusion import figures_at
@@ -76,7 +76,7 @@ def how_sure(sets: Mapping[str, Scored], run: Run) -> None:
     with chart:
         series = [(name, [found[name][figure] for figure in DRAWN]) for name in found]
         names = [words.FIGURES[figure] for figure in DRAWN]
-        show(figures.comparison(names, series), words.COMPARISON_ALT, "compared")
+        show(figures_compare.comparison(names, series), words.COMPARISON_ALT, "compared")
     title = words.FIGURE.format(threshold=threshold_words(threshold))
     rows = [
         {
