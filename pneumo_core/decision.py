@@ -75,6 +75,32 @@ def at_prevalence(
     )
 
 
+def at_other_prevalence(probabilities: Any, here: float, there: float) -> np.ndarray:
+    """Return what calibrated probabilities become where another share of the patients is ill.
+
+    By Bayes: the odds are multiplied by the ratio of the prior odds. It is right where patients
+    with pneumonia look alike in both places, and so do those without; sensitivity and specificity
+    carry over under the same condition.
+    Sources: Elkan, "The foundations of cost-sensitive learning", IJCAI 2001, theorem 2; Saerens,
+    Latinne and Decaestecker, Neural Computation 14 (2002) 21-41, equation 2.4.
+
+    Args:
+        probabilities: (M,) in [0, 1], calibrated where the prevalence is `here`.
+        here: prevalence in (0, 1) of the images that the probabilities are calibrated on.
+        there: prevalence in (0, 1) of the other place.
+
+    Returns:
+        (M,) float64 in [0, 1]; rising with the probabilities, 0 and 1 staying what they are.
+
+    Raises:
+        DataError: a prevalence outside (0, 1).
+    """
+    here, there = as_prevalence(here), as_prevalence(there)
+    ill = np.asarray(probabilities, float) * (there / here)
+    well = (1 - np.asarray(probabilities, float)) * ((1 - there) / (1 - here))
+    return ill / (ill + well)
+
+
 @dataclass(frozen=True, eq=False)
 class DecisionCurve:
     """Net benefit against preference; all (M,) float64, in true positives per image.
@@ -85,7 +111,7 @@ class DecisionCurve:
 
     prevalence: float
     preferences: np.ndarray
-    model: np.ndarray  # calling positive from probability >= preference on
+    model: np.ndarray  # calling positive when the probability there >= preference
     treat_all: np.ndarray
     treat_none: np.ndarray  # zero
 
@@ -106,10 +132,12 @@ def decision_curve(
     """Return the decision curve of calibrated probabilities, against treat-all and treat-none.
 
     Net benefit = sensitivity x prevalence - (1 - specificity) x (1 - prevalence) x odds(preference)
-    in true positives per image.
-    With another prevalence than the sample's, sensitivity and specificity carry over and images are
-    still called positive from the preference on. Source: Vickers and Elkin, Med Decis Making 26
-    (2006) 565-574.
+    in true positives per image. Source: Vickers and Elkin, Med Decis Making 26 (2006) 565-574.
+
+    With another prevalence than the sample's, an image is called positive when its probability at
+    that prevalence (`at_other_prevalence`) reaches the preference. The scores as they are would
+    promise too much to a healthier population, and treating by them would do less good than the
+    same model can: sensitivity and specificity carry over exactly where that correction is right.
 
     Args:
         table: a full threshold table.
@@ -120,7 +148,12 @@ def decision_curve(
         DataError: one class only, or a prevalence or preference outside (0, 1).
     """
     at = np.linspace(0.01, 0.99, 99) if preferences is None else np.asarray(preferences, float)
-    rows = np.searchsorted(table.thresholds, at, side="left")
+    _check_both(table.positives, table.negatives)
+    called_from = at
+    if prevalence is not None:
+        sample = table.positives / (table.positives + table.negatives)
+        called_from = at_other_prevalence(at, as_prevalence(prevalence), sample)
+    rows = np.searchsorted(table.thresholds, called_from, side="left")
     model, all_of_them, prevalence = _net_benefit(
         table.tp[rows], table.fp[rows], table.positives, table.negatives, at, prevalence
     )
@@ -180,8 +213,7 @@ def _net_benefit(
     tp: Any, fp: Any, positives: int, negatives: int, at: np.ndarray, prevalence: float | None
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Net benefit of the counts and of treating all, and the prevalence used."""
-    if not (positives and negatives):
-        raise DataError("Net benefit needs normal and pneumonia images, but one of them is absent.")
+    _check_both(positives, negatives)
     if not ((at > 0) & (at < 1)).all():
         raise DataError("A preference is a probability between 0 and 1, both excluded.")
     if prevalence is None:
@@ -190,6 +222,11 @@ def _net_benefit(
     odds = at / (1 - at)
     value = tp / positives * prevalence - fp / negatives * (1 - prevalence) * odds
     return value, prevalence - (1 - prevalence) * odds, prevalence
+
+
+def _check_both(positives: int, negatives: int) -> None:
+    if not (positives and negatives):
+        raise DataError("Net benefit needs normal and pneumonia images, but one of them is absent.")
 
 
 def _after(lr: Estimate, odds: float, *, certain: bool) -> Estimate:

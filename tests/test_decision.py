@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from pneumo_core.confusion import Confusion, figures_at, threshold_table
-from pneumo_core.decision import at_prevalence, decision_curve, net_benefit, preference_of_cost
+from pneumo_core.decision import (
+    at_other_prevalence,
+    at_prevalence,
+    decision_curve,
+    net_benefit,
+    preference_of_cost,
+)
 from pneumo_core.errors import DataError
 
 
@@ -128,6 +134,46 @@ def test_net_benefit_at_another_prevalence_by_hand():
     curve = decision_curve(table, 0.1, [0.25])
     assert curve.model == pytest.approx([0.03])
     assert curve.treat_all == pytest.approx([-0.2])
+
+
+def test_a_probability_at_another_prevalence_by_hand():
+    """Calibrated at one in two: odds 3 to 1. At one in ten the prior odds are 1 to 9, so 3 to 9."""
+    assert at_other_prevalence([0.75], 0.5, 0.1) == pytest.approx([0.25])
+    # From three in four (prior odds 3) to one in five (1/4): odds 1 become 1 / 12.
+    assert at_other_prevalence([0.5], 0.75, 0.2) == pytest.approx([1 / 13])
+    there = at_other_prevalence([0.0, 0.03, 0.5, 0.99, 1.0], 0.62, 0.08)
+    assert there[[0, -1]].tolist() == [0.0, 1.0]
+    assert (np.diff(there) > 0).all()
+    assert at_other_prevalence(there, 0.08, 0.62) == pytest.approx([0.0, 0.03, 0.5, 0.99, 1.0])
+
+
+def test_the_curve_calls_by_the_probability_at_that_prevalence():
+    """At one in ten the scores 0.8, 0.6 and 0.2 of a balanced sample are 4/13, 1/7 and 1/37.
+
+    At the preference 0.25 (odds 1 / 3) only the first is treated: sensitivity 6/10, false alarms
+    1/10, so 0.06 - 0.09 / 3 = 0.03. By the scores as they are the second would be treated too:
+    0.09 - 0.27 / 3 = 0.
+    """
+    ill, well = [0.8] * 6 + [0.6] * 3 + [0.2], [0.8] + [0.6] * 2 + [0.2] * 7
+    table = threshold_table([1] * 10 + [0] * 10, ill + well)
+    assert decision_curve(table, 0.1, [0.25]).model == pytest.approx([0.03])
+    assert decision_curve(table, 0.5, [0.25]).model == pytest.approx(
+        decision_curve(table, None, [0.25]).model
+    )
+
+
+def test_shifted_scores_are_never_beaten_where_few_are_ill():
+    """Scores calibrated at 40 % serve at 5 % as well as those of a model made for 5 %."""
+    rng = np.random.default_rng(4)
+    p = rng.beta(0.6, 0.9, 400_000)
+    labels = rng.random(p.size) < p
+    curve = decision_curve(threshold_table(labels, p), 0.05)
+    assert (curve.model >= np.maximum(curve.treat_all, 0) - 1e-3).all()
+    thinned = labels & (rng.random(p.size) < 0.05 / 0.95 * (~labels).sum() / labels.sum())
+    few = ~labels | thinned
+    there = at_other_prevalence(p[few], labels.mean(), labels[few].mean())
+    own = decision_curve(threshold_table(labels[few], there), None, curve.preferences)
+    assert curve.model == pytest.approx(own.model, abs=2e-3)
 
 
 def test_net_benefit_interval_covers_as_it_should():
