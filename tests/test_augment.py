@@ -1,0 +1,331 @@
+"""Each effect of the augmentation alone, against values by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from pneumo_core import augment
+from pneumo_core.augment import Augmentation
+from pneumo_core.errors import RecipeError
+
+EVERYTHING = Augmentation(
+    rotate=15,
+    shift=0.1,
+    zoom=0.2,
+    shear=8,
+    flip=0.5,
+    brightness=0.2,
+    contrast=0.4,
+    gamma=0.5,
+    noise=0.05,
+    blur=1.0,
+    coarsen=0.3,
+    erase=0.3,
+    invert=0.2,
+)
+
+
+def seeded(seed: int = 1) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def noise_images(count: int = 1, size: int = 16, seed: int = 0) -> Tensor:
+    return torch.rand((count, 1, size, size), generator=seeded(seed))
+
+
+def smooth_images(count: int = 1, size: int = 32) -> Tensor:
+    """Images that vary slowly, between 0.2 and 0.8, each from another seed."""
+    coarse = noise_images(count, 4, seed=3) * 0.6 + 0.2
+    return F.interpolate(coarse, (size, size), mode="bilinear")
+
+
+@pytest.fixture
+def extreme(monkeypatch):
+    """Every draw is the upper end of its range."""
+    monkeypatch.setattr(
+        augment._Draw, "between", lambda self, _low, high: torch.full((self.count,), float(high))
+    )
+
+
+def test_nothing_asked_changes_nothing():
+    images = noise_images(5)
+    assert torch.equal(Augmentation()(images, seeded()), images)
+
+
+# Geometry
+
+
+@pytest.mark.usefixtures("extreme")
+def test_a_quarter_turn_turns_by_a_quarter():
+    images = noise_images(2)
+    turned = Augmentation(rotate=90)(images, seeded())
+    assert torch.allclose(turned, torch.rot90(images, 1, (2, 3)), atol=1e-5)
+
+
+@pytest.mark.usefixtures("extreme")
+def test_a_shift_moves_by_its_share_of_the_side_and_continues_the_edge():
+    images = noise_images(1, 16)
+    moved = Augmentation(shift=0.25)(images, seeded())
+    # The content moves up and left by 4 pixels, and the last row and column fill the gap.
+    assert torch.allclose(moved[0, 0, :12, :12], images[0, 0, 4:, 4:], atol=1e-5)
+    assert torch.allclose(moved[0, 0, :12, 12:], images[0, 0, 4:, 15:].expand(12, 4), atol=1e-5)
+    assert torch.allclose(moved[0, 0, 12:, :12], images[0, 0, 15:, 4:].expand(4, 12), atol=1e-5)
+
+
+@pytest.mark.usefixtures("extreme")
+def test_a_zoom_enlarges_about_the_centre():
+    images = noise_images(1, 16)
+    zoomed = Augmentation(zoom=0.5)(images, seeded())
+    # At 1.5 the square of 16 shows the inner 10.67 pixels, bilinearly.
+    side = (torch.arange(16) - 7.5) / 1.5 / 8
+    grid = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1)[None]
+    expected = F.grid_sample(images, grid, align_corners=False)
+    assert torch.allclose(zoomed, expected, atol=1e-5)
+    assert not torch.allclose(zoomed, images, atol=0.1)
+
+
+@pytest.mark.usefixtures("extreme")
+def test_a_shear_pushes_rows_sideways():
+    images = noise_images(1, 16)
+    # 45 degrees: the row at a distance of y from the centre moves by y, half pixels at that.
+    sheared = Augmentation(shear=45)(images, seeded())
+    for row in range(16):
+        offset = row - 7.5
+        low = math.floor(offset)
+        source = [min(max(column + low, 0), 15) for column in range(16)]
+        after = [min(max(column + low + 1, 0), 15) for column in range(16)]
+        expected = (images[0, 0, row, source] + images[0, 0, row, after]) / 2
+        assert torch.allclose(sheared[0, 0, row], expected, atol=1e-5)
+
+
+def test_a_certain_flip_mirrors_every_image():
+    images = noise_images(4)
+    assert torch.allclose(Augmentation(flip=1)(images, seeded()), images.flip(3), atol=1e-5)
+
+
+def test_a_flip_happens_as_often_as_asked():
+    images = noise_images(1).expand(2000, -1, -1, -1)
+    result = Augmentation(flip=0.3)(images, seeded())
+    flipped = (result - images.flip(3)).abs().amax(dim=(1, 2, 3)) < 1e-5
+    kept = (result - images).abs().amax(dim=(1, 2, 3)) < 1e-5
+    assert torch.equal(flipped, ~kept)
+    assert flipped.float().mean().item() == pytest.approx(0.3, abs=0.04)
+
+
+def test_angles_are_drawn_from_both_sides():
+    dot = torch.zeros(400, 1, 65, 65)
+    dot[:, :, 32, 56] = 1  # on the right, 24 pixels from the centre
+    turned = Augmentation(rotate=30)(dot, seeded())
+    row, column = torch.meshgrid(torch.arange(65.0) - 32, torch.arange(65.0) - 32, indexing="ij")
+    weight = turned[:, 0] / turned[:, 0].sum(dim=(1, 2), keepdim=True)
+    angle = torch.atan2((weight * row).sum((1, 2)), (weight * column).sum((1, 2))) * 180 / math.pi
+    assert -30.1 < angle.min() < -28
+    assert 28 < angle.max() < 30.1
+    assert abs(angle.mean()) < 2
+
+
+# Grey levels
+
+
+def test_brightness_stays_within_its_bounds():
+    images = torch.full((2000, 1, 2, 2), 0.5)
+    change = Augmentation(brightness=0.2)(images, seeded())[:, 0, 0, 0] - 0.5
+    assert -0.2 <= change.min() < -0.195
+    assert 0.195 < change.max() <= 0.2 + 1e-6
+
+
+@pytest.mark.usefixtures("extreme")
+def test_brightness_is_added():
+    images = smooth_images()
+    assert torch.allclose(Augmentation(brightness=0.1)(images, seeded()), images + 0.1)
+
+
+@pytest.mark.usefixtures("extreme")
+def test_contrast_is_about_the_mean():
+    images = smooth_images(3)
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    result = Augmentation(contrast=0.2)(images, seeded())
+    assert torch.allclose(result, mean + 1.2 * (images - mean), atol=1e-6)
+
+
+def test_contrast_keeps_the_mean_and_stays_within_its_bounds():
+    images = smooth_images().expand(500, -1, -1, -1)
+    result = Augmentation(contrast=0.2)(images, seeded())
+    assert result.mean(dim=(1, 2, 3)).sub(images.mean()).abs().max() < 1e-5
+    factor = result.std(dim=(1, 2, 3)) / images[0].std()
+    assert 0.8 <= factor.min() < 0.805
+    assert 1.195 < factor.max() <= 1.2 + 1e-4
+
+
+def test_gamma_stays_within_its_bounds_and_keeps_the_order():
+    ramp = torch.linspace(0, 1, 101).view(1, 1, 1, -1).expand(1000, 1, 1, -1)
+    result = Augmentation(gamma=1.0)(ramp, seeded())
+    exponent = torch.log(result[:, 0, 0, 50]) / math.log(0.5)
+    assert 0.5 - 1e-5 <= exponent.min() < 0.51
+    assert 1.96 < exponent.max() <= 2 + 1e-5
+    # As often brighter as darker.
+    assert (exponent < 1).float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert (result.diff(dim=3) > 0).all()
+    assert torch.allclose(result[..., -1], torch.ones(1000, 1, 1))
+    assert result[..., 0].max() <= 1e-3
+
+
+@pytest.mark.usefixtures("extreme")
+def test_gamma_is_a_power():
+    images = smooth_images()
+    assert torch.allclose(Augmentation(gamma=0.5)(images, seeded()), images**1.5, atol=1e-6)
+
+
+def test_a_certain_inversion_swaps_black_and_white():
+    images = noise_images(3)
+    assert torch.allclose(Augmentation(invert=1)(images, seeded()), 1 - images)
+
+
+# Quality
+
+
+@pytest.mark.usefixtures("extreme")
+def test_noise_has_the_spread_it_is_drawn_with():
+    images = torch.full((1, 1, 200, 200), 0.5)
+    change = Augmentation(noise=0.05)(images, seeded()) - 0.5
+    assert change.mean().item() == pytest.approx(0, abs=0.001)
+    assert change.std().item() == pytest.approx(0.05, rel=0.02)
+
+
+def test_the_strength_of_noise_is_drawn_for_each_image():
+    images = torch.full((500, 1, 32, 32), 0.5)
+    spread = (Augmentation(noise=0.1)(images, seeded()) - images).std(dim=(1, 2, 3))
+    assert spread.max() < 0.11
+    assert spread.mean().item() == pytest.approx(0.05, abs=0.005)
+    assert spread.min() < 0.005
+
+
+def test_blur_keeps_constant_images():
+    images = torch.tensor([0.0, 0.3, 1.0]).view(3, 1, 1, 1).expand(-1, 1, 16, 16)
+    assert torch.allclose(Augmentation(blur=2)(images, seeded()), images, atol=1e-6)
+
+
+@pytest.mark.usefixtures("extreme")
+def test_blur_of_a_dot_is_a_gaussian():
+    images = torch.zeros(1, 1, 21, 21)
+    images[0, 0, 10, 10] = 1
+    result = Augmentation(blur=1.5)(images, seeded())
+    offset = torch.arange(-3.0, 4)
+    profile = torch.exp(-0.5 * (offset / 1.5) ** 2)
+    profile /= profile.sum()
+    expected = torch.zeros(21, 21)
+    expected[7:14, 7:14] = profile[:, None] * profile[None]
+    assert torch.allclose(result[0, 0], expected, atol=1e-6)
+
+
+def test_blur_keeps_the_mean_and_takes_detail_away():
+    images = noise_images(20, 32)
+    images = torch.where(F.pad(torch.ones(1, 1, 24, 24), (4,) * 4) > 0, images, 0.5)
+    result = Augmentation(blur=1.5)(images, seeded())
+    assert torch.allclose(result.mean(dim=(1, 2, 3)), images.mean(dim=(1, 2, 3)), atol=1e-5)
+    ratio = result.std(dim=(1, 2, 3)) / images.std(dim=(1, 2, 3))
+    assert ratio.max() <= 1 + 1e-6
+    assert ratio.min() < 0.35, "some are blurred much"
+    assert ratio.max() > 0.9, "and some hardly"
+
+
+def test_coarsening_keeps_constant_images_and_takes_detail_away():
+    constant = torch.full((2, 1, 16, 16), 0.3)
+    coarsen = Augmentation(coarsen=1)
+    assert torch.allclose(coarsen(constant, seeded()), constant, atol=1e-6)
+    images = noise_images(4, 32)
+    result = coarsen(images, seeded())
+    assert (result.std(dim=(1, 2, 3)) < 0.8 * images.std(dim=(1, 2, 3))).all()
+    assert torch.allclose(result.mean(dim=(1, 2, 3)), images.mean(dim=(1, 2, 3)), atol=0.01)
+
+
+def test_coarsening_happens_as_often_as_asked():
+    images = noise_images(1, 8).expand(2000, -1, -1, -1)
+    changed = (Augmentation(coarsen=0.25)(images, seeded()) != images).any(dim=3).any(dim=2)
+    assert changed.float().mean().item() == pytest.approx(0.25, abs=0.04)
+
+
+def test_erasing_covers_a_rectangle_with_the_mean():
+    images = noise_images(300, 64)
+    result = Augmentation(erase=1)(images, seeded())
+    for before, after in zip(images[:, 0], result[:, 0], strict=True):
+        covered = after != before
+        rows, columns = covered.any(dim=1), covered.any(dim=0)
+        assert torch.equal(covered, rows[:, None] & columns[None])
+        for side in (rows, columns):
+            places = side.nonzero().flatten()
+            assert len(places) == places[-1] - places[0] + 1
+        assert torch.allclose(after[covered], before.mean().expand(int(covered.sum())))
+    share = (result != images).float().mean(dim=(1, 2, 3))
+    # Edges fall between pixels: a side of 9 may show 8 or 10 of 64.
+    assert 0.015 < share.min() < 0.035
+    assert 0.18 < share.max() < 0.225
+
+
+def test_erasing_happens_as_often_as_asked():
+    images = noise_images(1, 16).expand(2000, -1, -1, -1)
+    changed = (Augmentation(erase=0.25)(images, seeded()) != images).flatten(1).any(dim=1)
+    assert changed.float().mean().item() == pytest.approx(0.25, abs=0.04)
+
+
+# All together
+
+
+def test_the_generator_decides_everything():
+    images = smooth_images(8)
+    first, again = EVERYTHING(images, seeded(5)), EVERYTHING(images, seeded(5))
+    assert torch.equal(first, again)
+    other = EVERYTHING(images, seeded(6))
+    assert (first - other).abs().amax(dim=(1, 2, 3)).min() > 0.01
+    torch.manual_seed(0)
+    assert torch.equal(EVERYTHING(images, seeded(5)), first)
+
+
+def test_each_image_of_a_batch_changes_in_its_own_way():
+    images = smooth_images(1).expand(8, -1, -1, -1)
+    result = EVERYTHING(images, seeded())
+    for one in range(8):
+        for other in range(one):
+            assert (result[one] - result[other]).abs().max() > 0.01
+
+
+def test_the_result_is_an_image_again():
+    images = noise_images(64, 24)
+    result = EVERYTHING(images, seeded())
+    assert result.shape == images.shape
+    assert result.dtype == torch.float32
+    assert result.min() == 0
+    assert result.max() == 1
+    assert torch.isfinite(result).all()
+
+
+def test_the_batch_is_not_changed_in_place():
+    images = smooth_images(4)
+    before = images.clone()
+    EVERYTHING(images, seeded())
+    assert torch.equal(images, before)
+
+
+# What makes no sense
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"rotate": -1}, "rotate must be a number of at least 0"),
+        ({"noise": math.nan}, "noise must be a number of at least 0"),
+        ({"blur": math.inf}, "blur must be a number of at least 0"),
+        ({"flip": 1.01}, "flip is a probability, at most 1"),
+        ({"coarsen": 2}, "coarsen is a probability, at most 1"),
+        ({"erase": 2}, "erase is a probability, at most 1"),
+        ({"invert": 2}, "invert is a probability, at most 1"),
+        ({"zoom": 1}, "zoom must be below 1"),
+        ({"shear": 90}, "shear must be below 90 degrees"),
+    ],
+)
+def test_what_makes_no_sense_is_a_sentence(fields, sentence):
+    with pytest.raises(RecipeError, match=f"^augmentation: {sentence}"):
+        Augmentation(**fields)
