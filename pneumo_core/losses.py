@@ -44,7 +44,7 @@ class Loss:
         if not self.balanced:
             return torch.ones(classes)
         counts = torch.bincount(labels, minlength=classes).clamp(min=1).float()
-        return counts.sum() / (classes * counts)
+        return len(labels) / (classes * counts)
 
     def __call__(self, outputs: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
         """Mean loss of a batch.
