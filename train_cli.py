@@ -1,17 +1,25 @@
 """Train a network for PneumoLens: from data to a run in weights/ that the dashboard offers."""
 
 import argparse
+import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import DataError, PneumoError, RecipeError, TrainingError
-from pneumo_core.recipe import DEFAULT_RECIPE, Recipe, load_recipe, recipe_names
-from pneumo_core.runs import Run, weights_folder
+from pneumo_core.runs import Run, read_run, weights_folder
+
+# torch comes with the recipes; importing it where it is needed keeps Ctrl-C clean meanwhile.
+if TYPE_CHECKING:
+    import torch
+
+    from pneumo_core.datasets import Dataset
+    from pneumo_core.recipe import Recipe
+    from pneumo_core.training import Progress
 
 EXAMPLES = """\
 examples:
@@ -27,6 +35,8 @@ STOPPED = 130
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
+    from pneumo_core.recipe import DEFAULT_RECIPE, recipe_names
+
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
@@ -34,7 +44,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument(
         "--recipe",
-        default=DEFAULT_RECIPE,
         help=f"a recipe's name or YAML file (default {DEFAULT_RECIPE}; "
         f"there are: {', '.join(recipe_names())})",
     )
@@ -42,14 +51,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--data", help="the data set, or a folder that holds it")
     parser.add_argument("--split", choices=("patient", "official"), help="how to split train/val")
     parser.add_argument("--epochs", type=int, help="epochs of each phase, at most")
-    parser.add_argument("--seed", type=int, default=1, help="of all that is random (default 1)")
-    parser.add_argument("--out", type=Path, help="name or folder of the run (default: in weights/)")
+    parser.add_argument("--seed", type=int, help="of all that is random (default 1)")
+    parser.add_argument("--out", help="name or folder of the run (default: in weights/)")
     parser.add_argument(
         "--resume",
         nargs="?",
         const="",
         metavar="NAME",
-        help="go on with a stopped run; without a name, the latest",
+        help="go on with a stopped run, by name or folder; without one, the latest",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
     parser.add_argument("--pretrained", help="file or folder of ImageNet weights (safetensors)")
@@ -66,19 +75,25 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says; returns the exit status."""
-    options = parse_arguments(arguments)
     # A polite kill is answered as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    target = None
     try:
-        run = _resume(options) if options.resume is not None else _start(options)
+        options = parse_arguments(arguments)
+        if options.resume is None:
+            recipe, seed = _recipe(options), _seed(options)
+            target = _folder(options.out or f"{recipe.name}-seed{seed}")
+            run = _start(options, recipe, seed, target)
+        else:
+            target = _stopped_run(options)
+            run = _resume(options, target)
     except PneumoError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(
-            f"{error.strerror or error}: {error.filename or 'the disk'}. Nothing was lost."
-        )
+        place = error.filename or "the disk"
+        return _fail(f"{error.strerror or error}: {place}; {_way_on(target)}.")
     except KeyboardInterrupt:
-        print("\nStopped. Go on with: python train_cli.py --resume", file=sys.stderr)
+        print(f"\nStopped; {_way_on(target)}.", file=sys.stderr)
         return STOPPED
     _print_figures(run)
     return 0
@@ -89,60 +104,66 @@ def _fail(sentence: str) -> int:
     return 1
 
 
-def _start(options: argparse.Namespace) -> Run:
+def _way_on(target: Path | None) -> str:
+    """What to do after a stop, as the rest of a sentence."""
+    if target is None or not _checkpoint(target).exists():
+        return "no epoch was over yet, so start again"
+    name = target.name if target.parent == weights_folder() else str(target)
+    return f"go on with: python train_cli.py --resume {shlex.quote(name)}"
+
+
+def _recipe(options: argparse.Namespace) -> "Recipe":
+    from pneumo_core.recipe import DEFAULT_RECIPE, load_recipe
+
     overrides = list(options.overrides)
     if options.split:
         overrides.append(f"split={options.split}")
-    recipe = load_recipe(options.recipe, overrides, options.arch)
+    recipe = load_recipe(options.recipe or DEFAULT_RECIPE, overrides, options.arch)
     if options.epochs is not None:
         phases = tuple(replace(phase, epochs=options.epochs) for phase in recipe.phases)
         recipe = replace(recipe, phases=phases)
-    target = _target(options, f"{recipe.name}-seed{options.seed}")
-    with _held(target):
-        checkpoint = _checkpoint(target)
-        if target.exists():
-            raise TrainingError(f"{target} exists already: choose another name with --out.")
-        if checkpoint.exists():
-            raise TrainingError(
-                f"A stopped run waits under this name: go on with --resume {target.name}, "
-                f"or delete {checkpoint}."
-            )
-        recipe, weights, origin = _initial_weights(recipe, options)
-        return _train(recipe, options, target, options.seed, weights, origin, resume=False)
+    return recipe
 
 
-def _resume(options: argparse.Namespace) -> Run:
-    from pneumo_core.checkpoint import load_checkpoint
-
-    target = _target(options, options.resume or _latest_stopped())
-    with _held(target):
-        identity = load_checkpoint(_checkpoint(target)).identity
-        recipe = Recipe.from_json(identity["recipe"])
-        seed, origin = identity["seed"], identity["origin"]
-        return _train(recipe, options, target, seed, None, origin, resume=True)
+def _seed(options: argparse.Namespace) -> int:
+    seed = 1 if options.seed is None else options.seed
+    if not 0 <= seed < 2**32:
+        raise RecipeError(f"The seed must lie between 0 and {2**32 - 1}, not at {seed}.")
+    return seed
 
 
-def _target(options: argparse.Namespace, name: str) -> Path:
-    """Folder of the run; a plain name lies in the weights folder, a path where it says."""
-    if options.out is None:
-        return weights_folder() / name
-    return options.out if len(options.out.parts) > 1 else weights_folder() / options.out
+def _folder(name: str) -> Path:
+    """Folder of a run: a plain name lies in the weights folder, a path where it says."""
+    path = Path(name).expanduser()
+    return path if len(path.parts) > 1 else weights_folder() / path
 
 
 def _checkpoint(target: Path) -> Path:
     return target.parent / ".checkpoints" / f"{target.name}.pt"
 
 
-def _latest_stopped() -> str:
+def _stopped_run(options: argparse.Namespace) -> Path:
+    """Folder of the run that --resume means."""
+    fixed = ("recipe", "arch", "split", "epochs", "seed", "pretrained", "overrides")
+    given = [f"--{name}" for name in fixed if getattr(options, name) not in (None, [])]
+    if given:
+        named = ", ".join(given).replace("overrides", "set")
+        raise TrainingError(
+            f"--resume goes on with the recipe and seed that the run began with: leave out {named}."
+        )
+    if options.resume and options.out:
+        raise TrainingError("--resume names the run already: leave out --out.")
+    if options.resume or options.out:
+        return _folder(options.resume or options.out)
     found = (weights_folder() / ".checkpoints").glob("*.pt")
     latest = max(found, key=lambda path: path.stat().st_mtime, default=None)
     if latest is None:
         raise TrainingError("There is no stopped run to go on with: start without --resume.")
-    return latest.stem
+    return weights_folder() / latest.stem
 
 
 @contextmanager
-def _held(target: Path) -> Any:
+def _held(target: Path) -> Iterator[None]:
     """Hold the run's name against a second process for as long as the block lasts."""
     from filelock import FileLock, Timeout
 
@@ -157,23 +178,72 @@ def _held(target: Path) -> Any:
         ) from None
 
 
+def _start(options: argparse.Namespace, recipe: "Recipe", seed: int, target: Path) -> Run:
+    from pneumo_core.devices import pick_device
+
+    if target.exists():
+        raise TrainingError(f"{target} exists already: choose another name with --out.")
+    device = pick_device(options.device)
+    dataset = _dataset(recipe, options.data)
+    with _held(target):
+        if _checkpoint(target).exists():
+            raise TrainingError(
+                f"A stopped run waits under this name; {_way_on(target)}, "
+                f"or delete {_checkpoint(target)}."
+            )
+        recipe, weights, origin = _initial_weights(recipe, seed, options.pretrained)
+        return _train(target, recipe, dataset, device, seed, origin, initial_weights=weights)
+
+
+def _resume(options: argparse.Namespace, target: Path) -> Run:
+    from pneumo_core.checkpoint import load_checkpoint
+    from pneumo_core.devices import pick_device
+    from pneumo_core.recipe import Recipe
+
+    checkpoint = _checkpoint(target)
+    if not checkpoint.exists():
+        if target.exists():
+            raise TrainingError(f"{target} is complete: there is nothing to go on with.")
+        raise TrainingError(f"There is no stopped run {target}: start without --resume.")
+    with _held(target):
+        identity = load_checkpoint(checkpoint).identity
+        if target.exists():
+            return _completed(target, identity)
+        recipe = Recipe.from_json(identity["recipe"])
+        device = pick_device(options.device)
+        dataset = _dataset(recipe, options.data)
+        seed, origin = identity["seed"], identity["origin"]
+        return _train(target, recipe, dataset, device, seed, origin, resume=True)
+
+
+def _completed(target: Path, identity: Mapping[str, Any]) -> Run:
+    """The run of a process that was killed after it was whole, but before it was done."""
+    run = read_run(target)
+    found = (run.recipe, run.training["seed"], run.data["fingerprint"])
+    if found != (identity["recipe"], identity["seed"], identity["fingerprint"]):
+        raise TrainingError(f"{target} is there already, and another run: rename it first.")
+    _checkpoint(target).unlink()
+    print(f"{target.name} was complete already.")
+    return run
+
+
 def _initial_weights(
-    recipe: Recipe, options: argparse.Namespace
-) -> tuple[Recipe, dict[str, Any] | None, str]:
+    recipe: "Recipe", seed: int, pretrained: str | None
+) -> tuple["Recipe", dict[str, Any] | None, str]:
     """The recipe with the network as the weights need it, the weights, and where they come from."""
-    if recipe.pretrained == "none" and not options.pretrained:
+    if recipe.pretrained == "none" and not pretrained:
         return recipe, None, "random"
     import torch
 
     from pneumo_core.architectures import create_model
     from pneumo_core.pretrained import load_pretrained
 
-    torch.manual_seed(options.seed)
+    torch.manual_seed(seed)
     model = create_model(recipe.model)
     try:
-        report = load_pretrained(model, recipe.model, options.pretrained)
+        report = load_pretrained(model, recipe.model, pretrained)
     except RecipeError as error:
-        if recipe.pretrained != "imagenet-or-scratch" or options.pretrained:
+        if recipe.pretrained != "imagenet-or-scratch" or pretrained:
             raise
         print(f"{error} Training from scratch.", file=sys.stderr)
         return recipe, None, "random: no ImageNet weights were to be had"
@@ -182,24 +252,23 @@ def _initial_weights(
 
 
 def _train(
-    recipe: Recipe,
-    options: argparse.Namespace,
     target: Path,
+    recipe: "Recipe",
+    dataset: "Dataset",
+    device: "torch.device",
     seed: int,
-    weights: dict[str, Any] | None,
     origin: str,
     *,
-    resume: bool,
+    initial_weights: Mapping[str, Any] | None = None,
+    resume: bool = False,
 ) -> Run:
     from pneumo_core.publishing import publish
-    from pneumo_core.training import pick_device, train
+    from pneumo_core.training import train
 
-    device = pick_device(options.device)
-    dataset = _dataset(recipe, options)
     for name, split in dataset.splits.items():
         counts = split.counts()
         print(f"{name:>5}: {counts['normal']} normal, {counts['pneumonia']} pneumonia")
-    print(f"Training {recipe.title} on {dataset.title} ({device.type}), seed {seed}.")
+    print(f"Training {recipe.title} on {dataset.title} ({device.type}), seed {seed}.", flush=True)
     checkpoint = _checkpoint(target)
     with ProgressBar() as bar:
         trained = train(
@@ -209,7 +278,7 @@ def _train(
             checkpoint=checkpoint,
             device=device,
             resume=resume,
-            initial_weights=weights,
+            initial_weights=initial_weights,
             origin=origin,
             report=bar.show,
         )
@@ -218,20 +287,20 @@ def _train(
     return run
 
 
-def _dataset(recipe: Recipe, options: argparse.Namespace) -> Any:
+def _dataset(recipe: "Recipe", data: str | None) -> "Dataset":
     from pneumo_core.datasets import download_dataset, find_dataset, load_dataset
 
     try:
-        find_dataset(recipe.data, options.data)
+        find_dataset(recipe.data, data)
     except DataError:
-        if options.data or recipe.data == "chest_xray":
+        if data or recipe.data == "chest_xray":
             raise
         from tqdm import tqdm
 
         print(f"{recipe.data} is not on this machine: downloading it from MedMNIST.")
         with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {remaining} left") as bar:
             download_dataset(recipe.data, lambda share: bar.update(round(100 * share) - bar.n))
-    return load_dataset(recipe.data, options.data, recipe.split)
+    return load_dataset(recipe.data, data, recipe.split)
 
 
 class ProgressBar:
@@ -245,7 +314,7 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, progress: Any) -> None:
+    def show(self, progress: "Progress") -> None:
         """Take up a `training.Progress`."""
         from tqdm import tqdm
 
@@ -265,6 +334,7 @@ class ProgressBar:
             f"val accuracy {row.val_accuracy:.4f}, {row.seconds:.0f} s, "
             f"about {row.seconds * (progress.epochs - row.epoch) / 60:.0f} min left"
         )
+        sys.stdout.flush()  # a log file should grow while the training goes on
 
 
 def _print_figures(run: Run) -> None:
@@ -282,7 +352,9 @@ def _print_figures(run: Run) -> None:
 
 def _with_interval(estimate: Sequence[float | None]) -> str:
     value, low, high = estimate
-    return "undefined" if value is None else f"{value:.4f} ({low:.4f}-{high:.4f})"
+    if value is None:
+        return "undefined"
+    return f"{value:.4f}" if None in (low, high) else f"{value:.4f} ({low:.4f}-{high:.4f})"
 
 
 if __name__ == "__main__":

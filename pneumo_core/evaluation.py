@@ -1,43 +1,14 @@
 """A network over a split: logits, and what follows from them."""
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import nn
 
 from pneumo_core.architectures import pneumonia_logit
+from pneumo_core.devices import autocast
 from pneumo_core.preprocess import Preprocess
-
-
-@dataclass(frozen=True)
-class Autocast:
-    """The cheap precision of a device: bfloat16 where its hardware has it, else none."""
-
-    device: torch.device
-    fast_dtype: torch.dtype | None
-
-    def context(self) -> AbstractContextManager[object]:
-        """Context in which matrix products run in `fast_dtype`."""
-        if self.fast_dtype is None:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.fast_dtype)
-
-
-def autocast(device: torch.device) -> Autocast:
-    """The autocast for a device.
-
-    On a CPU without bfloat16 instructions it would be emulated, several times slower than
-    float32, so it is used only where the CPU has them.
-    """
-    if device.type == "cuda":
-        supported = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        supported = False
-    return Autocast(device, torch.bfloat16 if supported else None)
 
 
 @torch.no_grad()

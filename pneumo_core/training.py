@@ -26,8 +26,9 @@ from pneumo_core.architectures import (
 )
 from pneumo_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pneumo_core.datasets import Dataset, Split
+from pneumo_core.devices import autocast
 from pneumo_core.errors import TrainingError
-from pneumo_core.evaluation import autocast, predict_logits
+from pneumo_core.evaluation import predict_logits
 from pneumo_core.losses import Loss
 from pneumo_core.recipe import Phase, Recipe
 from pneumo_core.schedule import EpochRecord, best_epoch, learning_rate, next_epoch
@@ -72,29 +73,6 @@ class Trained:
     precision: str
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes CUDA, then Apple silicon, then the CPU.
-
-    Raises:
-        TrainingError: If the device is not there.
-    """
-    counts = {
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(torch.backends.mps.is_available()),
-        "cpu": 1,
-    }
-    there = [device for device, count in counts.items() if count]
-    if name == "auto":
-        name = there[0]
-    kind, colon, index = name.partition(":")
-    number = int(index) if index.isdecimal() else math.inf if colon else 0
-    if number >= counts.get(kind, 0):
-        raise TrainingError(
-            f"The device {name!r} is not there; this machine has: {', '.join(there)}."
-        )
-    return torch.device(name)
-
-
 def train(
     recipe: Recipe,
     dataset: Dataset,
@@ -121,8 +99,8 @@ def train(
         report: Called after each batch and each epoch.
 
     Raises:
-        TrainingError: If the loss is no longer finite, or the checkpoint belongs to another
-            recipe, seed or data set.
+        TrainingError: If the loss is no longer finite, the device's memory is too small, or the
+            checkpoint belongs to another recipe, seed or data set.
         OSError: If the checkpoint cannot be written.
     """
     device = device or torch.device("cpu")
@@ -134,7 +112,13 @@ def train(
         else:
             trainer.start(initial_weights)
         while (place := next_epoch(recipe, trainer.history)) is not None:
-            trainer.run_epoch(*place)
+            try:
+                trainer.run_epoch(*place)
+            except torch.OutOfMemoryError:
+                size = max(2, recipe.batch_size // 2)
+                raise TrainingError(
+                    f"The {device.type} device has too little memory: try --set batch_size={size}."
+                ) from None
             save_checkpoint(checkpoint, trainer.state())
         return Trained(
             weights=_moved(trainer.best, "cpu"),
