@@ -1,4 +1,4 @@
-"""Command line of the core: `python -m pneumo_core evaluate | predict`."""
+"""Command line of the core: `python -m pneumo_core evaluate | predict | operating-point`."""
 
 import argparse
 import json
@@ -37,6 +37,22 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     predict.add_argument("images", nargs="+", help="image files")
     predict.add_argument("--run", help="name or folder of a run (default: the default)")
     predict.set_defaults(command=_predict)
+
+    point = commands.add_parser(
+        "operating-point", help="choose a threshold by a rule, see whether it holds, save it"
+    )
+    point.add_argument("run", help="name or folder of a run")
+    point.add_argument(
+        "--rule",
+        required=True,
+        help="what is wanted: 'sensitivity>=0.97', 'specificity>=0.9', 'ppv>=0.9@0.1' (at a "
+        "prevalence of 0.1), 'npv>=0.99', youden, cost=10 (a miss costs 10 false alarms), "
+        "fbeta=2 or 'alerts<=30' (of 100 images)",
+    )
+    point.add_argument("--name", default="", help="what pages call it (default: the rule)")
+    point.add_argument("--split", choices=("val", "test"), default="val", help="where to choose it")
+    point.add_argument("--save", action="store_true", help="keep it with the run, for everybody")
+    point.set_defaults(command=_operating_point)
     return parser.parse_args(arguments)
 
 
@@ -139,6 +155,12 @@ def _predict(options: argparse.Namespace) -> int:
         print(json.dumps(verdict))
     print(NOTICE, file=sys.stderr)
     return 1 if failed else 0
+
+
+def _operating_point(options: argparse.Namespace) -> int:
+    from pneumo_core.operating_point_cli import operating_point
+
+    return operating_point(options)
 
 
 if __name__ == "__main__":

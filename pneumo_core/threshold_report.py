@@ -180,6 +180,20 @@ def table_csv(table: ThresholdTable) -> str:
     return frame.to_csv(index=False)
 
 
+def figure_words(key: str, estimate: Estimate) -> str:
+    """Write a figure with its interval: "97.2 % (94.9 to 98.4)", "–" where undefined.
+
+    Args:
+        key: its name as in `FIGURES`; any other is taken for a share.
+        estimate: the figure; infinite where only its lower limit is there.
+    """
+    if estimate.low is None and estimate.value is None:
+        return "–"
+    value, low, high = (_plain(key, part) for part in estimate.to_json())
+    unit = "" if key in _NO_SHARES else " %"
+    return f"{value}{unit} ({low} to {high})"
+
+
 @dataclass(frozen=True, eq=False)
 class _Summary:
     """A sample and all that is shown of it at the threshold."""
@@ -251,7 +265,7 @@ def _matrix(one: _Summary) -> str:
 
 def _figures(summaries: Sequence[_Summary]) -> str:
     rows = [
-        (title, *(_with_interval(key, one.figures[key]) for one in summaries))
+        (title, *(figure_words(key, one.figures[key]) for one in summaries))
         for key, title in FIGURES.items()
     ]
     return _table(("Figure", *(_sentence_case(one.name) for one in summaries)), rows)
@@ -277,8 +291,8 @@ def _holds(first: _Summary, second: _Summary, threshold: float) -> str:
 def _clinic(one: _Summary, prevalence: float) -> str:
     clinic = at_prevalence(one.confusion, prevalence, one.figures)
     rows = [
-        ("Pneumonia after an alert (PPV)", _with_interval("ppv", clinic.ppv)),
-        ("None after an all-clear (NPV)", _with_interval("npv", clinic.npv)),
+        ("Pneumonia after an alert (PPV)", figure_words("ppv", clinic.ppv)),
+        ("None after an all-clear (NPV)", figure_words("npv", clinic.npv)),
         *(
             (f"{name}, of 1000 patients", _count(getattr(clinic, key)))
             for key, name in (("fn", "Missed"), ("fp", "False alarms"), ("alerts", "Alerts"))
@@ -300,12 +314,12 @@ def _zones(one: _Summary, zones: Zones) -> str:
     rows = [
         (
             titles[row.zone],
-            _with_interval("share", row.share),
+            figure_words("share", row.share),
             f"{row.positives}",
             f"{row.negatives}",
             ""
             if row.zone == "uncertain"
-            else f"{row.errors}: {_with_interval('rate', row.error_rate)}",
+            else f"{row.errors}: {figure_words('rate', row.error_rate)}",
         )
         for row in zone_rows(one.sample.labels, one.sample.probabilities, zones)
     ]
@@ -325,15 +339,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str = 
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     top = f"<thead><tr>{head}</tr></thead>" if head else ""
     return f"<table>{title}{top}<tbody>{body}</tbody></table>"
-
-
-def _with_interval(key: str, estimate: Estimate) -> str:
-    """A figure and its interval: "97.2 % (94.9 to 98.4)", "–" where undefined."""
-    if estimate.low is None and estimate.value is None:
-        return "–"
-    value, low, high = (_plain(key, part) for part in estimate.to_json())
-    unit = "" if key in _NO_SHARES else " %"
-    return f"{value}{unit} ({low} to {high})"
 
 
 def _plain(key: str, value: float | None) -> str:
