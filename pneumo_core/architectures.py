@@ -55,8 +55,8 @@ class Architecture:
         build: makes the network, with random weights, for a valid spec.
         stages: stage name -> module path, from input to output; the last is "head".
         cam_stages: the stages whose output a CAM method can read.
-        cam_layer: the stage explained when nobody asks for another, with the standard stem.
-        small_cam_layer: the same with the small stem; "" when there is no small stem.
+        cam_layer: the stage explained when nobody asks for another.
+        small_stem: whether there is a small stem.
         minimum_size: smallest input, in pixels, that reaches the head, with the standard stem.
         variants: the values of `ModelSpec.variant` it knows.
         pretrained: name of the ImageNet weights that fit it, as torchvision calls them; "" for
@@ -70,7 +70,7 @@ class Architecture:
     stages: dict[str, str]
     cam_stages: tuple[str, ...]
     cam_layer: str
-    small_cam_layer: str = ""
+    small_stem: bool = True
     minimum_size: int = 32
     variants: tuple[str, ...] = ("torchvision",)
     pretrained: str = ""
@@ -142,8 +142,7 @@ def cam_stage(spec: ModelSpec, stage: str | None = None) -> str:
         RecipeError: CAM cannot read that stage.
     """
     architecture = _architecture(spec)
-    own = architecture.small_cam_layer if spec.stem == "small" else architecture.cam_layer
-    chosen = stage or spec.cam_layer or own
+    chosen = stage or spec.cam_layer or architecture.cam_layer
     if chosen not in architecture.cam_stages:
         raise RecipeError(
             f"CAM cannot read the stage {chosen!r} of {spec.architecture}: "
@@ -158,7 +157,7 @@ def check_input_size(spec: ModelSpec, size: int) -> None:
     # The small stem leaves out two halvings.
     minimum = architecture.minimum_size // (4 if spec.stem == "small" else 1)
     if size < minimum:
-        hint = ' or stem "small"' if spec.stem != "small" and architecture.small_cam_layer else ""
+        hint = ' or stem "small"' if spec.stem != "small" and architecture.small_stem else ""
         raise RecipeError(
             f"{spec.architecture} needs inputs of at least {minimum} px, not {size}: "
             f"set a larger input_size{hint}."
@@ -181,7 +180,7 @@ def _check(spec: ModelSpec) -> None:
     """Raise RecipeError unless the spec can be built."""
     architecture = _architecture(spec)
     name = spec.architecture
-    stems = STEMS if architecture.small_cam_layer else STEMS[:1]
+    stems = STEMS if architecture.small_stem else STEMS[:1]
     for field, value, allowed in (
         ("channels", spec.channels, (1, 3)),
         ("outputs", spec.outputs, (1, 2, 3)),
@@ -211,17 +210,15 @@ def _numbered(names: str) -> dict[str, str]:
     return paths | {"head": "classifier"}
 
 
-# With the small stem and a 28 or 32 px input the last stage of a network is 4x4: each of its
-# cells stands for a quarter of the chest's height, too coarse to place anything. The stage before
-# it has twice the resolution and still nearly all of the depth. Measured with a ResNet-18 on 150
-# PneumoniaMNIST films, blurring the fifth of the film where the map is highest moves the logit by
-# 0.74 for layer3, 0.35 for layer4, and 0.31 for a random map. What it gives up is that the
-# evidence adds up to the logit exactly. A recipe chooses otherwise with `cam_layer`.
+# The last stage is the default everywhere, coarse as it is with the small stem (4x4 at 32 px).
+# There the evidence adds up to the logit, so that map and verdict speak of the same thing. One
+# stage earlier, over 150 test films of the default run, Grad-CAM's evidence had the sign of the
+# verdict in 35 % and its map was blank in 21 %; blurring the fifth of the film where the map is
+# highest moved the logit no further than at the last stage (0.60 and 0.54, standard errors 0.1).
 _RESNET = {
     "stages": _named("conv1 bn1 layer1 layer2 layer3 layer4", prefix="", head="fc"),
     "cam_stages": ("layer1", "layer2", "layer3", "layer4"),
     "cam_layer": "layer4",
-    "small_cam_layer": "layer3",
 }
 _DENSENET = {
     "stages": _named(
@@ -232,7 +229,6 @@ _DENSENET = {
     ),
     "cam_stages": ("denseblock1", "denseblock2", "denseblock3", "denseblock4", "relu5"),
     "cam_layer": "relu5",
-    "small_cam_layer": "denseblock3",
 }
 
 _REGISTERED = (
@@ -243,7 +239,6 @@ _REGISTERED = (
         stages=_numbered("block1 block2 block3 block4"),
         cam_stages=("block1", "block2", "block3", "block4"),
         cam_layer="block4",
-        small_cam_layer="block3",
     ),
     Architecture("resnet18", "ResNet-18", networks.resnet18, **_RESNET, pretrained="resnet18"),
     Architecture(
@@ -268,7 +263,6 @@ _REGISTERED = (
         stages=_numbered("stem " + " ".join(f"block{index}" for index in range(1, 18)) + " last"),
         cam_stages=("block3", "block6", "block13", "block17", "last"),
         cam_layer="last",
-        small_cam_layer="block13",
         pretrained="mobilenet_v2",
     ),
     Architecture(
@@ -284,6 +278,7 @@ _REGISTERED = (
         ),
         cam_stages=("Mixed_5d", "Mixed_6e", "Mixed_7a", "Mixed_7b", "Mixed_7c"),
         cam_layer="Mixed_7c",
+        small_stem=False,
         minimum_size=75,
         variants=("torchvision", "google"),
         pretrained="inception_v3",
@@ -305,7 +300,6 @@ _REGISTERED = (
         stages=_numbered("stem stage1 stage2 stage3 stage4 stage5 stage6 stage7 last"),
         cam_stages=("stage2", "stage3", "stage5", "stage7", "last"),
         cam_layer="last",
-        small_cam_layer="stage5",
         pretrained="efficientnet_b0",
     ),
     Architecture(
@@ -317,7 +311,6 @@ _REGISTERED = (
         ),
         cam_stages=("fire2", "fire4", "fire6", "fire8"),
         cam_layer="fire8",
-        small_cam_layer="fire8",
         pretrained="squeezenet1_1",
     ),
 )

@@ -203,7 +203,7 @@ def _put_architecture(content: dict[str, Any], name: str) -> None:
         content["name"] = f"{content['name']}-{name}"
         content["title"] = f"{known.title if known else name}, trained as {content.get('title')}"
     model["architecture"] = name
-    if known is not None and not known.small_cam_layer:
+    if known is not None and not known.small_stem:
         model["stem"] = "standard"
         size = preprocess.get("input_size")
         if not isinstance(size, int) or size < known.minimum_size:

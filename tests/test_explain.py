@@ -161,7 +161,7 @@ def test_evidence_adds_up_to_the_logit_in_every_network_with_all_of_it_frozen(na
 @pytest.mark.parametrize(
     ("name", "stem"),
     [(name, "standard") for name in ARCHITECTURES]
-    + [(name, "small") for name, entry in ARCHITECTURES.items() if entry.small_cam_layer],
+    + [(name, "small") for name, entry in ARCHITECTURES.items() if entry.small_stem],
 )
 def test_every_stage_on_offer_gives_the_evidence_that_plain_autograd_gives(name, stem):
     spec = ModelSpec(name, channels=1, stem=stem, outputs=3)
