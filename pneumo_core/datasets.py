@@ -16,11 +16,20 @@ import numpy as np
 from pneumo_core.errors import DataError, PneumoError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.images import read_image
-from pneumo_core.splits import Split, SplitRule, group_of, patient_of, split_by_patient
+from pneumo_core.splits import (
+    Split,
+    SplitRule,
+    group_of,
+    patient_of,
+    split_as_listed,
+    split_by_patient,
+)
 
 SPLITS = ("train", "val", "test")
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 PATIENT_TABLE = "pneumoniamnist_patients.csv"
+VAL_BY_PATIENT = Path(__file__).parent / "pneumoniamnist_val_by_patient.txt"
+"""What `split_by_patient` makes of PneumoniaMNIST, for those who lack the table of patients."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +197,15 @@ def _load_medmnist(expected: MedMnistFile, path: Path, split_rule: SplitRule) ->
             read=_array_reader(images[split]),
         )
     if split_rule == "patient":
-        if not any(splits["train"].patients):
+        if any(splits["train"].patients):
+            content = [image.tobytes() for split in ("train", "val") for image in images[split]]
+            splits = split_by_patient(splits, content)
+        elif expected.md5 is not None:
+            splits = split_as_listed(splits, VAL_BY_PATIENT.read_text().split())
+        else:
             raise DataError(
-                f"{expected.title} can only be split by patient where a {PATIENT_TABLE} beside it "
-                "knows its training images: use --split official."
+                f"The patients of {expected.title} are not known: use --split official."
             )
-        content = [image.tobytes() for split in ("train", "val") for image in images[split]]
-        splits = split_by_patient(splits, content)
     return Dataset(expected.name, expected.title, path, f"md5:{md5}", split_rule, splits)
 
 

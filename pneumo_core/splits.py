@@ -118,6 +118,21 @@ def split_by_patient(splits: Mapping[str, Split], content: Sequence[bytes]) -> d
     return {"train": pool.subset(train), "val": pool.subset(val), "test": splits["test"]}
 
 
+def split_as_listed(splits: Mapping[str, Split], val_ids: Sequence[str]) -> dict[str, Split]:
+    """Pool train and val and take the listed images as the new val, the others as train.
+
+    Raises:
+        DataError: If one of them is in neither.
+    """
+    pool = _joined(splits["train"], splits["val"])
+    places = {name: place for place, name in enumerate(pool.ids)}
+    if missing := [name for name in val_ids if name not in places]:
+        raise DataError(f"The data set has no image {missing[0]} to validate on.")
+    val = np.array([places[name] for name in val_ids])
+    train = np.setdiff1d(np.arange(len(pool)), val)
+    return {"train": pool.subset(train), "val": pool.subset(val), "test": splits["test"]}
+
+
 def _connected(names: Sequence[str], content: Sequence[bytes] | Sequence[str]) -> np.ndarray:
     """Number the groups of positions that are linked by a common name or common content."""
     from scipy.sparse import coo_array

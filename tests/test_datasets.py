@@ -286,11 +286,18 @@ def test_the_table_may_lie_in_another_of_the_folders(known_patients, places):
 
 
 @pytest.mark.usefixtures("places")
-def test_without_the_table_there_is_no_split_by_patient(known_patients):
+def test_without_the_table_the_published_split_by_patient_is_taken(known_patients, monkeypatch):
     (known_patients.parent / "pneumoniamnist_patients.csv").unlink()
     assert set(load_dataset("pneumoniamnist", known_patients).splits["train"].patients) == {""}
-    with pytest.raises(DataError, match=r"pneumoniamnist_patients\.csv .*use --split official"):
-        load_dataset("pneumoniamnist", known_patients, "patient")
+    listed = known_patients.parent / "val.txt"
+    listed.write_text("train-0007\nval-0002\n")
+    monkeypatch.setattr(datasets, "VAL_BY_PATIENT", listed)
+    found = load_dataset("pneumoniamnist", known_patients, "patient")
+    assert found.split_rule == "patient"
+    assert found.splits["val"].ids == ("train-0007", "val-0002")
+    assert len(found.splits["train"]) == 62
+    official = load_dataset("pneumoniamnist", known_patients)
+    assert np.array_equal(found.splits["val"].read(1), official.splits["val"].read(2))
 
 
 def test_the_table_does_not_speak_of_the_imbalanced_training_images(known_patients, imbalanced):

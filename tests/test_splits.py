@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from conftest import real_dataset
 
-from pneumo_core.datasets import Dataset, load_dataset
+from pneumo_core.datasets import VAL_BY_PATIENT, Dataset, load_dataset
 from pneumo_core.errors import DataError
 from pneumo_core.preprocess import Preprocess
-from pneumo_core.splits import Split, _connected, group_of, patient_of, split_by_patient
+from pneumo_core.splits import (
+    Split,
+    _connected,
+    group_of,
+    patient_of,
+    split_as_listed,
+    split_by_patient,
+)
 
 
 def made_split(name: str, labels: list[int], patients: list[str]) -> Split:
@@ -218,6 +225,17 @@ def test_the_patient_split_is(official, by_patient):
     assert by_patient.splits["test"].ids == official.splits["test"].ids
     assert images_of(by_patient.splits["test"]) == images_of(official.splits["test"])
     assert by_patient.fingerprint == official.fingerprint
+
+
+def test_the_published_list_is_the_split_by_patient(official, by_patient):
+    listed = split_as_listed(official.splits, VAL_BY_PATIENT.read_text().split())
+    assert listed["val"].ids == by_patient.splits["val"].ids
+    assert listed["train"].ids == by_patient.splits["train"].ids
+
+
+def test_a_listed_image_that_is_not_there_is_a_sentence():
+    with pytest.raises(DataError, match="no image train-9999"):
+        split_as_listed(made_splits(3), ["val-0001", "train-9999"])
 
 
 def test_the_folders_validation_images_become_a_tenth():
