@@ -28,6 +28,7 @@ RUN_SHAPE: Mapping[str, Any] = {
     "flip_average": bool,
     "temperature": _NUMBER,
     "operating_points": list,
+    "zones": {"rule_out": _NUMBER, "rule_in": _NUMBER, "rule": str, "split": str},
     "recipe": dict,
     "training": {
         **dict.fromkeys(("seed", "epochs", "best_epoch"), int),
@@ -40,16 +41,6 @@ RUN_SHAPE: Mapping[str, Any] = {
     },
     "metrics": {"val": _FIGURES, "test": _FIGURES},
     "weights_sha256": str,
-}
-MODEL_SHAPE: Mapping[str, Any] = {
-    **dict.fromkeys(("architecture", "stem", "cam_layer", "variant"), str),
-    **dict.fromkeys(("channels", "outputs", "hidden"), int),
-    "dropout": _NUMBER,
-}
-PREPROCESS_SHAPE: Mapping[str, Any] = {
-    "input_size": int,
-    "source_size": (int, NoneType),
-    "channels": int,
 }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
 from pneumo_core.operating_point import OperatingPoint, Zones
-from pneumo_core.run_json import MODEL_SHAPE, PREPROCESS_SHAPE, RUN_SHAPE, misfit
+from pneumo_core.run_json import RUN_SHAPE, misfit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +223,9 @@ def read_run(path: str | Path) -> Run:
         run = _described(folder, json.loads(text))
     except RunError:
         raise
-    except (PneumoError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except PneumoError as error:
+        raise _damaged(folder, f" ({str(error).rstrip('.')})") from error
+    except Exception as error:  # what anything at all in place of a run.json may lead to
         raise _damaged(folder) from error
     return replace(run, operating_points=run.operating_points + _saved_points(folder))
 
@@ -235,18 +237,19 @@ def _folder_of(path: Path) -> Path:
 def _described(folder: Path, content: Any) -> Run:
     """The run that the content of its `run.json` describes."""
     from pneumo_core.architectures import ARCHITECTURES, ModelSpec, cam_stage, check_input_size
+    from pneumo_core.fields import build
     from pneumo_core.preprocess import Preprocess
 
     if content["schema"] != SCHEMA:
         raise RunError(f"{folder.name} was written by another version: train it again.")
-    _check(content, RUN_SHAPE, folder)
-    model = ModelSpec(**content["model"])
-    _check(asdict(model), MODEL_SHAPE, folder, "model")
+    place = misfit(content, RUN_SHAPE)
+    if place is not None:
+        raise _damaged(folder, f" at {place}")
+    model = build(ModelSpec, content["model"], "model")
     if model.architecture not in ARCHITECTURES:
         raise RunError(f"{folder.name} needs the unknown architecture {model.architecture!r}.")
     cam_stage(model)
     preprocess = Preprocess.from_json(content["preprocess"])
-    _check(preprocess.to_json(), PREPROCESS_SHAPE, folder, "preprocess")
     check_input_size(model, preprocess.input_size)
     run = Run(
         path=folder,
@@ -268,15 +271,8 @@ def _described(folder: Path, content: Any) -> Run:
     return run
 
 
-def _check(value: Any, shape: Mapping[str, Any], folder: Path, place: str = "") -> None:
-    where = misfit(value, shape, place)
-    if where is not None:
-        raise _damaged(folder, where)
-
-
-def _damaged(folder: Path, place: str = "") -> RunError:
-    where = f" at {place}" if place else ""
-    return RunError(f"{folder.name}: {RUN_FILE} is damaged{where}: restore it or train again.")
+def _damaged(folder: Path, how: str = "") -> RunError:
+    return RunError(f"{folder.name}: {RUN_FILE} is damaged{how}: restore it or train again.")
 
 
 def list_runs(folder: Path | None = None) -> list[Run | BrokenRun]:
