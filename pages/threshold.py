@@ -1,60 +1,83 @@
 """The threshold lab: drag a threshold and see what follows, ask for one, prove it, use it."""
 
-from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 
 from pneumo_core.errors import PneumoError
-from pneumo_core.operating_point import threshold_words
+from pneumo_core.operating_point import OperatingPoint, threshold_words
 from pneumo_core.runs import Run
-from ui import state, threshold_ask, threshold_sections
+from ui import state, threshold_ask, threshold_own, threshold_sections
 from ui import threshold_lab as lab
 from ui.threshold_control import Opened, payload, threshold_control
-from ui.threshold_data import Scored, scored
+from ui.threshold_data import Scored, Source, of_run
+from ui.threshold_groups import groups
+from ui.threshold_models import two_models
+from ui.threshold_show import with_interval
+from ui.threshold_take import take_away
 from ui.words import common
 from ui.words import threshold as words
 
-# Streamlit fades the text of charts below a contrast of 4.5 to 1.
-CHART_TEXT = "<style>.js-plotly-plot svg text { fill: currentColor !important; }</style>"
-
+STYLE = Path(__file__).parent.parent / "ui" / "assets" / "threshold" / "page.css"
 
 USED = "pneumolens/used"
 """Key of what is to be said once the whole page has been drawn anew."""
 
 
-def choose_split() -> str:
-    """Let the user choose the images; validation unless the address says otherwise."""
-    st.session_state.setdefault("threshold_split", state.split("val"))
-    split = st.segmented_control(
-        words.SPLIT,
-        list(common.SPLITS),
-        format_func=common.SPLITS.get,
-        key="threshold_split",
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.set_split(st.session_state["threshold_split"]),
-    )
-    return str(split)
+def header(run: Run) -> tuple[Source | None, str]:
+    """The title, and the choice of scores and of images; no source until some were brought."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="threshold_head"):
+        st.title(words.TITLE)
+        st.segmented_control(
+            words.SOURCE,
+            list(words.SOURCES),
+            format_func=words.SOURCES.get,
+            default=lab.MODEL,
+            key=lab.SOURCE,
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        if lab.source() == lab.OWN:
+            own = threshold_own.brought()
+            return (own.source if own else None), words.OWN_SPLIT
+        st.session_state.setdefault("threshold_split", state.split("val"))
+        split = st.segmented_control(
+            words.SPLIT,
+            list(common.SPLITS),
+            format_func=common.SPLITS.get,
+            key="threshold_split",
+            required=True,
+            label_visibility="collapsed",
+            on_change=lambda: state.set_split(st.session_state["threshold_split"]),
+        )
+        return of_run(run), str(split)
 
 
-def control(one: Scored) -> Opened | None:
+def control(source: Source, one: Scored) -> Opened | None:
     """The live control on one set of images."""
-    in_use = state.operating_point()
-    tried = lab.current()
-    mark = words.IN_USE_MARK.format(threshold=threshold_words(in_use.threshold))
-    area, precision = one.auc, one.table.average_precision()
+    tried, marks, opens = lab.current(), [], ()
+    if source.run is not None:
+        in_use = state.operating_point().threshold
+        marks = [(words.IN_USE_MARK.format(threshold=threshold_words(in_use)), in_use)]
+        opens = ("tp", "fn", "fp", "tn")
+    precision = one.average_precision
     data = payload(
-        one.table,
+        one.drawing,
         threshold=tried.start,
         revision=tried.revision,
-        marks=[(mark, in_use.threshold)],
+        file=f"{source.name}-{one.split}" if source.run else source.name,
+        marks=marks,
         notes={
-            "roc": words.AUC.format(auc=threshold_sections.with_interval("auc", area)),
+            "roc": words.AUC.format(auc=with_interval("auc", one.auc)),
             "pr": "" if precision is None else words.AP.format(ap=f"{precision:.3f}"),
         },
-        band=one.band,
+        opens=opens,
     )
-    return threshold_control(data, key="threshold_control", on_release=lab.set_by_hand)
+    # A control of its own for each source: whether its cells can be clicked is settled at once.
+    return threshold_control(
+        data, key=f"threshold_control_{lab.source()}", on_release=lab.set_by_hand
+    )
 
 
 def in_use_line() -> None:
@@ -90,15 +113,16 @@ def open_cases(opened: Opened, split: str) -> None:
     )
 
 
-def sections(run: Run, sets: Mapping[str, Scored], split: str) -> None:
+def sections(source: Source, one: Scored) -> None:
     """What is computed for the released threshold; only the open tab is."""
-    one = sets[split]
     contents = {
-        "ask": lambda: threshold_ask.ask_for(one, run, split),
-        "sure": lambda: threshold_sections.how_sure(sets, run),
+        "ask": lambda: threshold_ask.ask_for(one, source.run),
+        "sure": lambda: threshold_sections.how_sure(source),
         "clinic": lambda: threshold_sections.clinic(one),
-        "calibration": lambda: threshold_sections.calibration(one, run),
-        "take": lambda: threshold_ask.take_away(one, run, split),
+        "groups": lambda: groups(one),
+        "models": lambda: two_models(source, one),
+        "calibration": lambda: threshold_sections.calibration(one, source.run),
+        "take": lambda: take_away(source, one),
     }
     tabs = st.tabs(list(words.TABS.values()), key="threshold_tab", on_change="rerun")
     for tab, show in zip(tabs, contents.values(), strict=True):
@@ -111,29 +135,34 @@ def sections(run: Run, sets: Mapping[str, Scored], split: str) -> None:
 
 
 @st.fragment
-def bench(run: Run) -> None:
+def bench(source: Source, one: Scored) -> None:
     """Everything that follows the threshold; a release runs this and nothing else."""
     if USED in st.session_state:
         st.rerun()
-    sets = scored(run)
-    title, choice = st.columns([2, 1], vertical_alignment="bottom")
-    title.title(words.TITLE)
-    with choice.container(horizontal=True, horizontal_alignment="right"):
-        split = choose_split()
-    if opened := control(sets[split]):
-        open_cases(opened, split)
-    in_use_line()
-    sections(run, sets, split)
+    if opened := control(source, one):
+        open_cases(opened, one.split)
+    if source.run is not None:
+        in_use_line()
+    sections(source, one)
 
 
 def main() -> None:
     """Draw the page."""
     run = state.current_run()
-    lab.enter(run)
+    st.html(STYLE)
+    source, split = header(run)
+    if source is None:
+        threshold_own.bring()
+        return
+    if source.run is None:
+        threshold_own.about()
+        start = OperatingPoint(words.OWN_POINT, 0.5, words.OWN_POINT_RULE, "")
+    else:
+        start = state.operating_point()
+    lab.enter(source.name, start)
     if done := st.session_state.pop(USED, ""):
         st.toast(done)
-    bench(run)
-    st.html(CHART_TEXT)
+    bench(source, source.sets[split])
 
 
 main()

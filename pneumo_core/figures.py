@@ -121,26 +121,16 @@ def score_histogram(table: ThresholdTable, threshold: float, bins: int = 40) -> 
     return figure
 
 
-def reliability(
-    bins: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin] | None = None
-) -> go.Figure:
+def reliability(series: Sequence[tuple[str, Sequence[ReliabilityBin]]]) -> go.Figure:
     """Draw observed against promised shares of pneumonia, with intervals and counts.
 
     Args:
-        bins: After calibration.
-        before: The same before calibration, drawn open and dashed behind.
+        series: One or two names and tables; the last is drawn solid and in front, one before it
+            (before calibration) open and dashed behind.
     """
     figure = blank("Promised probability", "Share with pneumonia")
     reference(figure, [0, 1], [0, 1], "Perfect")
-    named = (
-        [("calibrated", bins, 0)]
-        if before is None
-        else [
-            ("before", before, 1),
-            ("calibrated", bins, 0),
-        ]
-    )
-    for name, rows, i in named:
+    for i, (name, rows) in zip(reversed(range(len(series))), series, strict=True):
         filled = [row for row in rows if row.n]
         value = [row.observed.value for row in filled]
         figure.add_scatter(

@@ -118,5 +118,10 @@ def _dots(
             "width": 0,
         },
         "mode": "markers",
-        "marker": {"color": colour, "symbol": symbol, "size": 10, "line_width": 2},
+        "marker": {
+            "color": colour,
+            "symbol": symbol,
+            "size": 10,
+            "line": {"width": 2, "color": colour},
+        },
     }

@@ -133,7 +133,7 @@ def test_reliability_shows_counts_and_leaves_empty_bins_out():
     labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
     probabilities = np.array([0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9])
     bins = reliability(labels, probabilities, bins=5)
-    drawn = trace(figures.reliability(bins), "calibrated")
+    drawn = trace(figures.reliability([("calibrated", bins)]), "calibrated")
     assert drawn.x == pytest.approx((0.1, 0.9))
     assert drawn.y == (0.25, 1)
     assert [row[0] for row in drawn.customdata] == [4, 4]
@@ -143,8 +143,11 @@ def test_reliability_shows_counts_and_leaves_empty_bins_out():
 
 def test_reliability_before_is_drawn_behind():
     bins = reliability(LABELS, PROBABILITIES, bins=5)
-    names = [t.name for t in figures.reliability(bins, before=bins).data]
+    figure = figures.reliability([("before", bins), ("calibrated", bins)])
+    names = [t.name for t in figure.data]
     assert names.index("before") < names.index("calibrated")
+    assert trace(figure, "before").line.dash == "dash"
+    assert trace(figure, "calibrated").line.dash == "solid"
 
 
 def test_decision_curve_shows_the_model_and_the_fixed_threshold():

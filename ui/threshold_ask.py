@@ -1,21 +1,21 @@
-"""Ask for a threshold by what it should do, and take the one that is tried away."""
+"""Ask for a threshold by what it should do."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
 from pneumo_core.errors import DataError
-from pneumo_core.operating_point import ask, ask_zones, threshold_interval, threshold_words
+from pneumo_core.operating_point import ask_table, ask_zones, threshold_interval, threshold_words
 from pneumo_core.proportions import Estimate
 from pneumo_core.rules import Rule, SensitivityAtLeast, SpecificityAtLeast, rule_from_json
 from pneumo_core.runs import Run
 from pneumo_core.zones import zone_rows
-from ui import state
 from ui import threshold_lab as lab
 from ui.threshold_data import Scored
+from ui.threshold_show import count
 from ui.words import threshold as words
 
 SHARES = ("sensitivity", "specificity", "ppv", "npv")
@@ -32,32 +32,28 @@ NUMBER_NAMES = {"cost": "misses", "fbeta": "beta", "alerts": "per_100"}
 REPEATS = 1000
 
 
-def ask_for(one: Scored, run: Run, split: str) -> None:
+def ask_for(one: Scored, run: Run | None) -> None:
     """Let the user choose a rule and its number; the answer moves the control's thumb."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="ask"):
-        rule = _rule()
-        st.button(words.FIND, key="ask_find", on_click=_find, args=(one, split, rule))
-    _show_answer(one, split)
-    st.caption(words.SAVED)
-    with st.container(horizontal=True, gap="small"):
-        for i, point in enumerate(run.operating_points):
-            threshold = threshold_words(point.threshold)
-            st.button(
-                words.SAVED_POINT.format(name=point.name, threshold=threshold),
-                key=f"saved_{i}",
-                on_click=lab.go_to,
-                args=(point,),
-            )
+        rule = rule_picker("ask", list(words.RULES), words.RULE)
+        st.button(words.FIND, key="ask_find", on_click=_find, args=(one, rule))
+    _show_answer(one)
+    if run is not None:
+        _saved(run)
     with st.expander(words.ZONES, key="ask_zones", on_change="rerun") as zones:
         if zones.open:
-            _zones(one, split)
+            _zones(one)
 
 
-def _rule() -> Rule:
-    """Widgets for a rule and its numbers."""
-    key = st.selectbox(
-        words.RULE, list(words.RULES), format_func=words.RULES.get, key="ask_rule", width=420
-    )
+def rule_picker(prefix: str, keys: Sequence[str], label: str) -> Rule:
+    """Widgets for a rule and its numbers.
+
+    Args:
+        prefix: How the widgets' keys begin.
+        keys: The rules on offer.
+        label: Of the choice.
+    """
+    key = st.selectbox(label, keys, format_func=words.RULES.get, key=f"{prefix}_rule", width=420)
     numbers: dict[str, float | None] = {}
     if key in START:
         number = st.number_input(
@@ -67,7 +63,7 @@ def _rule() -> Rule:
             value=START[key],
             step=1.0,
             format="%.1f",
-            key=f"ask_{key}",
+            key=f"{prefix}_{key}",
             width=170,
         )
         numbers = {"share": number / 100} if key in SHARES else {NUMBER_NAMES[key]: number}
@@ -80,69 +76,37 @@ def _rule() -> Rule:
             step=1.0,
             format="%.1f",
             placeholder=words.PREVALENCE_AS_HERE,
-            key="ask_prevalence",
+            key=f"{prefix}_prevalence",
             width=230,
         )
         numbers["prevalence"] = None if prevalence is None else prevalence / 100
     return rule_from_json({"rule": key, **numbers})
 
 
-def take_away(one: Scored, run: Run, split: str) -> None:
-    """A link to this page at this threshold, the whole table, and the operating point."""
-    point = lab.current().point
-    st.caption(words.LINK)
-    link = state.link("threshold", split=split, **{lab.AT: repr(point.threshold)})
-    st.code(f"{_base()}{link}", language=None, wrap_lines=True)
-    table, saved = st.columns(2)
-    table.download_button(
-        words.TABLE,
-        lambda: table_csv(one),
-        file_name=f"{run.name}-{split}-thresholds.csv",
-        mime="text/csv",
-        on_click="ignore",
-        width="stretch",
-    )
-    saved.download_button(
-        words.POINT,
-        json.dumps({"run": run.name, **point.to_json()}, indent=2),
-        file_name=f"{run.name}-operating-point.json",
-        mime="application/json",
-        on_click="ignore",
-        width="stretch",
-    )
+def _saved(run: Run) -> None:
+    """The points that come with the model, a click away."""
+    st.caption(words.SAVED)
+    with st.container(horizontal=True, gap="small"):
+        for i, point in enumerate(run.operating_points):
+            threshold = threshold_words(point.threshold)
+            st.button(
+                words.SAVED_POINT.format(name=point.name, threshold=threshold),
+                key=f"saved_{i}",
+                on_click=lab.go_to,
+                args=(point,),
+            )
 
 
-def table_csv(one: Scored) -> str:
-    """Every threshold with its counts and figures; a figure without a denominator is left empty."""
-    table = one.table
-    frame = pd.DataFrame(
-        {
-            "threshold": table.thresholds,
-            "tp": table.tp,
-            "fp": table.fp,
-            "tn": table.tn,
-            "fn": table.fn,
-        }
-    )
-    frame["sensitivity"] = table.tpr
-    frame["specificity"] = 1 - table.fpr
-    frame["ppv"] = table.precision
-    frame["npv"] = frame["tn"] / (frame["tn"] + frame["fn"])
-    frame["f1"] = 2 * frame["tp"] / (2 * frame["tp"] + frame["fp"] + frame["fn"])
-    frame["accuracy"] = (frame["tp"] + frame["tn"]) / one.labels.size
-    return frame.to_csv(index=False)
-
-
-def _find(one: Scored, split: str, rule: Rule) -> None:
+def _find(one: Scored, rule: Rule) -> None:
     try:
-        lab.jump(ask(one.labels, one.probabilities, rule, split), rule)
+        lab.jump(ask_table(one.table, rule, one.split), rule)
     except DataError as error:
-        lab.refuse(split, rule, str(error))
+        lab.refuse(one.split, rule, str(error))
 
 
-def _show_answer(one: Scored, split: str) -> None:
+def _show_answer(one: Scored) -> None:
     answer = lab.current().answer
-    if answer is None or answer.split != split:
+    if answer is None or answer.split != one.split:
         return
     if not answer.found:
         st.error(answer.sentence)
@@ -153,13 +117,13 @@ def _show_answer(one: Scored, split: str) -> None:
     if spread.low is not None:
         st.markdown(
             words.RESAMPLED.format(
-                n=one.labels.size,
+                n=count(one.labels.size),
                 low=threshold_words(spread.low),
                 high=threshold_words(spread.high),
                 repeats=REPEATS,
             )
         )
-    if split == "test":
+    if one.split == "test":
         st.warning(words.CHOSEN_ON_TEST)
 
 
@@ -172,7 +136,7 @@ def _spread(one: Scored, rule: Rule) -> Estimate:
     return one.spreads[rule]
 
 
-def _zones(one: Scored, split: str) -> None:
+def _zones(one: Scored) -> None:
     out_place, in_place = st.columns(2)
     least = {"min_value": 50.0, "max_value": 100.0, "step": 0.5, "format": "%.1f"}
     sensitivity = out_place.number_input(words.ZONE_OUT, value=98.0, key="zone_out", **least)
@@ -180,7 +144,7 @@ def _zones(one: Scored, split: str) -> None:
     choice = ask_zones(
         one.labels,
         one.probabilities,
-        split,
+        one.split,
         SensitivityAtLeast(sensitivity / 100),
         SpecificityAtLeast(specificity / 100),
     )
@@ -190,8 +154,8 @@ def _zones(one: Scored, split: str) -> None:
         (
             words.ZONE_NAMES[row.zone].format(low=low, high=high),
             f"{100 * row.share.value:.0f} %",
-            str(row.positives),
-            str(row.negatives),
+            count(row.positives),
+            count(row.negatives),
             "" if row.zone == "uncertain" else _errors(row.errors, row.error_rate),
         )
         for row in zone_rows(one.labels, one.probabilities, choice.zones)
@@ -199,13 +163,8 @@ def _zones(one: Scored, split: str) -> None:
     st.table(pd.DataFrame(rows, columns=words.ZONE_COLUMNS), border="horizontal", hide_index=True)
 
 
-def _errors(count: int, rate: Estimate) -> str:
+def _errors(errors: int, rate: Estimate) -> str:
     if rate.value is None:
-        return str(count)
+        return count(errors)
     low, high = 100 * rate.low, 100 * rate.high
-    return f"{count}: {100 * rate.value:.1f} % ({low:.1f} to {high:.1f})"
-
-
-def _base() -> str:
-    """Where the app is served, up to and with the last slash."""
-    return (st.context.url or "").split("?")[0].rsplit("/", 1)[0] + "/"
+    return f"{count(errors)}: {100 * rate.value:.1f} % ({low:.1f} to {high:.1f})"

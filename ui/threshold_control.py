@@ -6,6 +6,7 @@ frame while the user drags. Python hears of a threshold when it is released.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,8 @@ _mount = st.components.v2.component(
     html=(_ASSETS / "control.html").read_text("utf-8"),
     css=(_ASSETS / "control.css").read_text("utf-8"),
     js="\n".join(
-        (_ASSETS / name).read_text("utf-8") for name in ("table.js", "charts.js", "control.js")
+        (_ASSETS / f"{name}.js").read_text("utf-8")
+        for name in ("table", "charts", "pictures", "control")
     ),
 )
 
@@ -71,30 +73,16 @@ def threshold_control(
     return Opened(clicked["cell"], float(clicked["threshold"])) if clicked else None
 
 
-def payload(
-    table: ThresholdTable,
-    *,
-    threshold: float,
-    revision: int = 0,
-    marks: Sequence[tuple[str, float]] = (),
-    notes: Mapping[str, str] | None = None,
-    band: RocBand | None = None,
-    opens: Sequence[str] = ("tp", "fn", "fp", "tn"),
-) -> dict[str, Any]:
-    """Everything the front end draws from, ready for JSON.
+def drawing(table: ThresholdTable, band: RocBand | None = None) -> str:
+    """What the front end draws of a set of scores, whatever the threshold: made once, as JSON.
 
     Args:
         table: Counts at every threshold.
-        threshold: Where the thumb starts, in [0, 1].
-        revision: Changes when the thumb is to jump to ``threshold``.
-        marks: Names and thresholds of points to mark on the pictures.
-        notes: A few words beside the headings ``"roc"`` and ``"pr"``.
         band: Interval of the ROC curve.
-        opens: Cells of the matrix that can be clicked, of ``"tp" "fn" "fp" "tn"``.
 
     Returns:
-        A dictionary whose table holds exact counts: every row of ``table``, or, where those are
-        more than MAX_ROWS, the rows of ``table.thinned`` and every multiple of 0.001.
+        An object whose table holds exact counts: every row of ``table``, or, where those are more
+        than MAX_ROWS, the rows of ``table.thinned`` and every multiple of 0.001.
     """
     thresholds = np.asarray(table.thresholds, dtype=float)
     complete = thresholds.size <= MAX_ROWS
@@ -102,7 +90,7 @@ def payload(
         kept = np.asarray(table.thinned(MAX_ROWS).thresholds, dtype=float)
         thresholds = np.union1d(kept, np.arange(1001) / 1000)
     rows = _rows(table, thresholds)
-    return {
+    content = {
         "table": {
             "threshold": thresholds.tolist(),
             "tp": table.tp[rows].tolist(),
@@ -112,11 +100,41 @@ def payload(
         "positives": int(table.tp[0]),
         "negatives": int(table.fp[0]),
         "histogram": _histogram(table),
+        "band": band
+        and {k: np.round(getattr(band, k), 4).tolist() for k in ("fpr", "low", "high")},
+    }
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+
+def payload(
+    drawing: str,
+    *,
+    threshold: float,
+    file: str,
+    revision: int = 0,
+    marks: Sequence[tuple[str, float]] = (),
+    notes: Mapping[str, str] | None = None,
+    opens: Sequence[str] = ("tp", "fn", "fp", "tn"),
+) -> dict[str, Any]:
+    """Everything that the front end is told, ready for JSON.
+
+    A release changes none of it, and what has not changed is not sent again.
+
+    Args:
+        drawing: What ``drawing`` made.
+        threshold: Where the thumb starts, in [0, 1].
+        file: How the names of saved pictures begin.
+        revision: Changes when the thumb is to jump to ``threshold``.
+        marks: Names and thresholds of points to mark on the pictures.
+        notes: A few words beside the headings ``"roc"`` and ``"pr"``.
+        opens: Cells of the matrix that can be clicked, of ``"tp" "fn" "fp" "tn"``.
+    """
+    return {
+        "drawing": drawing,
+        "file": file,
         "start": {"threshold": float(np.clip(threshold, 0, 1)), "revision": revision},
         "marks": [{"name": name, "threshold": float(at)} for name, at in marks],
         "notes": dict(notes or {}),
-        "band": band
-        and {k: np.round(getattr(band, k), 4).tolist() for k in ("fpr", "low", "high")},
         "opens": list(opens),
         "colours": {
             "normal": PALETTE.normal,

@@ -3,6 +3,9 @@
 Trying costs nothing: other pages go on with the operating point in use until the user presses
 the button that makes the tried one it. What is tried outlives a change of page; a change of the
 run or of the operating point in use starts it anew from there.
+
+A user's own scores are tried apart from the model's: nothing of them reaches another page or the
+address.
 """
 
 from __future__ import annotations
@@ -15,14 +18,17 @@ import streamlit as st
 from pneumo_core.errors import DataError
 from pneumo_core.operating_point import Choice, OperatingPoint
 from pneumo_core.rules import Rule
-from pneumo_core.runs import Run
 from ui import state
 from ui.words import threshold as words
 
 AT = "at"
 """The address's parameter for the threshold that is tried; `threshold` is the one in use."""
 
-_KEY = "pneumolens/lab"
+MODEL, OWN = "model", "own"
+SOURCE = "threshold_source"
+"""Key of what the page is about: ``MODEL`` or ``OWN``."""
+
+_LABS = {MODEL: "pneumolens/lab", OWN: "pneumolens/lab/own"}
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,15 @@ class Lab:
     revision: int
 
 
-def enter(run: Run) -> Lab:
-    """Begin a full run of the page: pick up what was tried, or start from the point in use."""
-    in_use = state.operating_point()
-    lab = st.session_state.get(_KEY)
-    base = (run.name, in_use.threshold)
+def enter(name: str, in_use: OperatingPoint) -> Lab:
+    """Begin a full run of the page: pick up what was tried, or start from the point in use.
+
+    Args:
+        name: Of the run, or of the user's own scores.
+        in_use: Where the trying sets out from.
+    """
+    lab = st.session_state.get(_LABS[source()])
+    base = (name, in_use.threshold)
     if lab is None or lab.base != base:
         revision = 0 if lab is None else lab.revision + 1
         lab = Lab(base, in_use, None, in_use.threshold, revision)
@@ -79,9 +89,19 @@ def enter(run: Run) -> Lab:
     return lab
 
 
+def source() -> str:
+    """What the page is about: ``MODEL`` or ``OWN``."""
+    return st.session_state.get(SOURCE) or MODEL
+
+
+def forget_own() -> None:
+    """Forget what was tried on a user's own scores."""
+    st.session_state.pop(_LABS[OWN], None)
+
+
 def current() -> Lab:
     """What is tried now; only after `enter`."""
-    return st.session_state[_KEY]
+    return st.session_state[_LABS[source()]]
 
 
 def set_by_hand(threshold: float) -> None:
@@ -110,15 +130,17 @@ def go_to(point: OperatingPoint) -> None:
 
 
 def use() -> None:
-    """Make what is tried the operating point of the session."""
-    lab = current()
+    """Make what is tried on the model's scores the operating point of the session."""
+    lab = st.session_state[_LABS[MODEL]]
     state.set_operating_point(lab.point)
     _keep(replace(lab, base=(lab.base[0], lab.point.threshold)))
 
 
 def _keep(lab: Lab) -> None:
     """Store the lab, and put what is tried in the address unless it is what is in use."""
-    st.session_state[_KEY] = lab
+    st.session_state[_LABS[source()]] = lab
+    if source() == OWN:
+        return
     if lab.point.threshold == lab.base[1]:
         st.query_params.pop(AT, None)
     else:
@@ -132,6 +154,8 @@ def _moved(lab: Lab) -> Lab:
 
 def _asked() -> OperatingPoint | None:
     """The threshold that the address asks to be tried, None where it asks for none or nonsense."""
+    if source() == OWN:
+        return None
     try:
         threshold = float(st.query_params[AT])
         return OperatingPoint(words.BY_HAND, threshold, words.BY_HAND_RULE, "", _today())

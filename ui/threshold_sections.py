@@ -5,89 +5,68 @@ A section shows the threshold that is tried (`threshold_lab`) on the sets of sco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from pneumo_core import figures, figures_compare
-from pneumo_core.calibration import brier, expected_calibration_error, reliability
-from pneumo_core.comparison import compare_splits
-from pneumo_core.confusion import figures_at
-from pneumo_core.decision import at_prevalence, decision_curve, net_benefit
+from pneumo_core.comparison import Change, compare_splits
+from pneumo_core.decision import (
+    at_other_prevalence,
+    at_prevalence,
+    decision_curve,
+    net_benefit,
+)
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.proportions import Estimate
 from pneumo_core.runs import Run
 from ui import threshold_lab as lab
-from ui.threshold_data import Scored
+from ui.threshold_data import Promise, Scored, Source
+from ui.threshold_show import points, show, with_interval
 from ui.words import threshold as words
 
-RATIOS = ("auc", "f1", "lr_positive", "lr_negative")
-"""Figures that are no share of anything and so are not written as percent."""
 DRAWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "accuracy")
 
 
-def with_interval(name: str, estimate: Estimate) -> str:
-    """A figure as the page writes it: 97.2 % (94.9 to 98.4), or a dash where undefined."""
-    if estimate.value is None:
-        return "–"
-    low, high = (_plain(name, limit) for limit in (estimate.low, estimate.high))
-    return f"{_plain(name, estimate.value)}{'' if name in RATIOS else ' %'} ({low} to {high})"
-
-
-def points(change: Estimate) -> str:
-    """A difference of two shares in points, signed, with its interval."""
-    if change.value is None:
-        return "–"
-    value, low, high = (f"{100 * part:+.1f}".replace("-", "−") for part in change.to_json())
-    return f"{value} ({low} to {high})"
-
-
-def show(figure: go.Figure, alt: str, key: str) -> None:
-    """Show a figure that is read out as ``alt``."""
-    st.plotly_chart(figure, alt=alt, key=key, config={"displayModeBar": False})
-
-
-def how_sure(sets: Mapping[str, Scored], run: Run) -> None:
-    """Every figure on validation and test at the same threshold, with intervals and in words."""
+def how_sure(source: Source) -> None:
+    """Every figure with its interval; of a model on both sets, with the change in words."""
     threshold = lab.current().point.threshold
-    val, test = sets["val"], sets["test"]
-    found = {
-        one.name: figures_at(one.labels, one.probabilities, threshold, one.patients)
-        for one in (val, test)
-    }
-    changes = {
-        change.name: change
-        for change in compare_splits(
-            (val.labels, val.probabilities),
-            (test.labels, test.probabilities),
-            threshold,
-            patients=(val.patients, test.patients),
-        )
-    }
-    sentences = [changes[name].sentence for name in ("sensitivity", "specificity")]
-    st.markdown("  \n".join(f"**{text[:1].upper()}{text[1:]}.**" for text in sentences))
-    st.caption(" ".join(why_they_differ(sets, run)))
+    sets = source.sets
+    found = {one.name: one.figures(threshold) for one in sets.values()}
+    changes = _changes(sets, threshold) if source.run else {}
+    if source.run:
+        sentences = [changes[name].sentence for name in ("sensitivity", "specificity")]
+        st.markdown("  \n".join(f"**{text[:1].upper()}{text[1:]}.**" for text in sentences))
+        st.caption(" ".join(why_they_differ(sets, source.run)))
 
     # Side by side where there is room, else one above the other.
-    row = st.container(horizontal=True, gap="large")
-    chart, table = row.container(width=430), row.container(width=720)
+    row = st.container(horizontal=True, gap="medium")
+    chart, table = row.container(width=400), row.container(width=680)
     with chart:
         series = [(name, [found[name][figure] for figure in DRAWN]) for name in found]
         names = [words.FIGURES[figure] for figure in DRAWN]
-        show(figures_compare.comparison(names, series), words.COMPARISON_ALT, "compared")
+        show(figures_compare.comparison(names, series), words.COMPARISON_ALT, "intervals")
     title = words.FIGURE.format(threshold=threshold_words(threshold))
-    rows = [
-        {
-            title: words.FIGURES[figure],
-            **{name: with_interval(figure, found[name][figure]) for name in found},
-            words.CHANGE: points(changes[figure].change) if figure in changes else "",
-        }
-        for figure in words.FIGURES
-    ]
+    rows = []
+    for figure in words.FIGURES:
+        cells = {name: with_interval(figure, found[name][figure]) for name in found}
+        if changes:
+            cells[words.CHANGE] = points(changes[figure].change) if figure in changes else ""
+        rows.append({title: words.FIGURES[figure], **cells})
     table.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
-    table.caption(words.INTERVALS)
+    table.caption(words.INTERVALS if changes else words.INTERVALS_ONE)
+
+
+def _changes(sets: Mapping[str, Scored], threshold: float) -> dict[str, Change]:
+    val, test = sets["val"], sets["test"]
+    changes = compare_splits(
+        (val.labels, val.probabilities),
+        (test.labels, test.probabilities),
+        threshold,
+        patients=(val.patients, test.patients),
+    )
+    return {change.name: change for change in changes}
 
 
 def why_they_differ(sets: Mapping[str, Scored], run: Run) -> list[str]:
@@ -111,7 +90,7 @@ def clinic(one: Scored) -> None:
         words.CLINIC_PREVALENCE,
         min_value=0.1,
         max_value=99.9,
-        value=10.0,
+        value=words.CLINIC_START,
         step=1.0,
         format="%.1f",
         key="clinic_prevalence",
@@ -120,20 +99,24 @@ def clinic(one: Scored) -> None:
     )
     prevalence = percent / 100
     confusion = one.at(threshold)
-    found = figures_at(one.labels, one.probabilities, threshold, one.patients)
+    found = one.figures(threshold)
     there = at_prevalence(confusion, prevalence, found)
     shown = {
         name: with_interval(name, getattr(there, name))
         for name in ("ppv", "npv", "lr_positive", "lr_negative")
     }
-    st.markdown(words.CLINIC_SENTENCE.format(**shown))
+    means = at_other_prevalence(threshold, one.labels.mean(), prevalence)
+    st.markdown(
+        f"{words.CLINIC_SENTENCE.format(**shown)} "
+        f"{words.CLINIC_MEANS.format(threshold=threshold_words(threshold), means=f'{means:.2g}')}"
+    )
     counts = {name: _count(getattr(there, name)) for name in ("tp", "fn", "fp", "tn")}
     show(
         figures.per_thousand(there, words.CLINIC_PARTS),
         words.CLINIC_ALT.format(**counts),
         "per_thousand",
     )
-    st.caption(words.CLINIC_ASSUMES.format(split=one.name.lower()))
+    st.caption(words.CLINIC_ASSUMES[one.split])
     curve = decision_curve(one.table, prevalence)
     useful = curve.useful()
     st.markdown(
@@ -149,36 +132,35 @@ def clinic(one: Scored) -> None:
     )
 
 
-def calibration(one: Scored, run: Run) -> None:
-    """Whether a probability means what it says, before and after the temperature."""
-    ece, score = (
-        [measure(one.labels, p) for p in (one.uncalibrated, one.probabilities)]
-        for measure in (expected_calibration_error, brier)
-    )
-    row = st.container(horizontal=True, gap="large")
-    chart, table = row.container(width=720), row.container(width=430)
-    alt = words.RELIABILITY_ALT.format(
-        split=one.name.lower(), before=f"{ece[0]:.3f}", after=f"{ece[1]:.3f}"
-    )
+def calibration(one: Scored, run: Run | None) -> None:
+    """Whether a probability means what it says, before and after a temperature."""
+    if run is not None:
+        series = [(words.BEFORE, one.promise_before), (words.AFTER, one.promise)]
+        _calibration(one, series, words.TEMPERATURE.format(temperature=f"{run.temperature:.2f}"))
+        return
+    series, text = [(words.AS_BROUGHT, one.promise)], words.AS_BROUGHT_TEXT
+    if st.toggle(words.FIT_TEMPERATURE, key="fit_temperature"):
+        fitted, temperature = one.promise_fitted
+        series.append((words.FITTED, fitted))
+        text = words.FITTED_TEXT.format(temperature=f"{temperature:.2f}")
+    _calibration(one, series, text)
+
+
+def _calibration(one: Scored, series: Sequence[tuple[str, Promise]], text: str) -> None:
+    """A reliability diagram and its figures; the last of the series stands in front."""
+    row = st.container(horizontal=True, gap="medium")
+    chart, table = row.container(width=660), row.container(width=420)
+    gaps = ", ".join(f"{name} {promise.ece:.3f}" for name, promise in series)
     with chart:
-        after, before = (reliability(one.labels, p) for p in (one.probabilities, one.uncalibrated))
-        show(figures.reliability(after, before), alt, "reliability")
-    table.markdown(words.TEMPERATURE.format(temperature=f"{run.temperature:.2f}"))
-    columns = [column.format(split=one.name) for column in words.CALIBRATION_COLUMNS]
-    rows = [[words.ECE, *ece], [words.BRIER, *score]]
-    table.table(
-        pd.DataFrame([[row[0], *(f"{x:.3f}" for x in row[1:])] for row in rows], columns=columns),
-        border="horizontal",
-        hide_index=True,
-    )
-
-
-def _plain(name: str, value: float | None) -> str:
-    if value is None:
-        return "∞"
-    if name in ("auc", "f1"):
-        return f"{value:.3f}"
-    return f"{value:#.2g}".rstrip(".") if name in RATIOS else f"{100 * value:.1f}"
+        drawn = [(name, promise.bins) for name, promise in series]
+        alt = words.RELIABILITY_ALT.format(name=one.name.lower(), gaps=gaps)
+        show(figures.reliability(drawn), alt, "reliability")
+    table.markdown(text)
+    rows = [
+        {one.name: title, **{name: f"{getattr(promise, key):.3f}" for name, promise in series}}
+        for key, title in (("ece", words.ECE), ("brier", words.BRIER))
+    ]
+    table.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
 
 
 def _count(estimate: Estimate) -> str:

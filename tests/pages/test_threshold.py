@@ -15,9 +15,7 @@ from pneumo_core.confusion import confusion_at, threshold_table
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import SCORES_FILE, Run, read_run
 from tests.pages.conftest import OpenPage, words_of
-from ui import threshold_ask
-from ui.threshold_control import MAX_ROWS, payload
-from ui.threshold_data import Scored
+from ui.threshold_control import MAX_ROWS, drawing
 from ui.words import threshold as words
 
 LAB = "pneumolens/lab"
@@ -234,7 +232,7 @@ def test_the_link_to_take_away_names_run_split_and_threshold(open_lab: Open, mad
     assert "threshold?run=made&" in link
     assert link.endswith("split=val&at=0.37")
     data = {button.label: button for button in app.get("download_button")}
-    assert set(data) == {words.TABLE, words.POINT}
+    assert set(data) == {words.SUMMARY, words.TABLE, words.POINT}
     assert made_run.name == "made"
 
 
@@ -250,21 +248,6 @@ def test_one_class_gives_sentences_and_no_trace(open_lab: Open, made_run: Run) -
         assert "nan" not in words_of(app).lower().split()
 
 
-def scored(labels: np.ndarray, probabilities: np.ndarray) -> Scored:
-    names = np.arange(labels.size).astype(str)
-    return Scored("Test", labels, probabilities, probabilities, names, np.full(labels.size, ""))
-
-
-def test_the_table_to_take_away_has_every_threshold() -> None:
-    one = scored(np.array([0, 1, 1]), np.array([0.25, 0.25, 0.75]))
-    header, *rows = threshold_ask.table_csv(one).splitlines()
-    assert header == "threshold,tp,fp,tn,fn,sensitivity,specificity,ppv,npv,f1,accuracy"
-    assert rows[0].startswith("0.0,2,1,0,0,1.0,0.0,0.66")
-    assert rows[2].split(",")[1:7] == ["1", "0", "1", "1", "0.5", "1.0"]
-    assert rows[3].split(",")[7] == ""  # no alert, no PPV
-    assert len(rows) == 4
-
-
 def front_end_row(data: dict, threshold: float) -> int:
     """What Table.row of the front end does."""
     return int(np.searchsorted(data["table"]["threshold"], threshold, side="left"))
@@ -275,7 +258,7 @@ def test_the_control_gets_exact_counts(size: int) -> None:
     rng = np.random.default_rng(size)
     labels = rng.integers(0, 2, size)
     probabilities = 1 / (1 + np.exp(-rng.normal(3 * labels - 1, 2)))
-    data = payload(threshold_table(labels, probabilities), threshold=0.5)
+    data = json.loads(drawing(threshold_table(labels, probabilities)))
     table = data["table"]
     assert table["complete"] == (size <= MAX_ROWS)
     # Round thresholds are always exact; any threshold is where no row was left out.
@@ -293,7 +276,7 @@ def test_the_payload_of_a_large_table_stays_small() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 200_000)
     probabilities = 1 / (1 + np.exp(-rng.normal(3 * labels - 1, 2)))
-    text = json.dumps(payload(threshold_table(labels, probabilities), threshold=0.5))
+    text = drawing(threshold_table(labels, probabilities))
     assert len(text) < 300_000
 
 
@@ -301,14 +284,14 @@ def test_the_payload_of_a_large_table_stays_small() -> None:
 def test_the_bins_hold_every_image(scale: str) -> None:
     labels = np.array([0, 0, 1, 1, 1])
     probabilities = np.array([0.0, 0.4, 1e-9, 1.0, 0.9])
-    histogram = payload(threshold_table(labels, probabilities), threshold=0.5)["histogram"]
+    histogram = json.loads(drawing(threshold_table(labels, probabilities)))["histogram"]
     assert sum(histogram[scale]["normal"]) == pytest.approx(1, abs=1e-3)
     assert sum(histogram[scale]["pneumonia"]) == pytest.approx(1, abs=1e-3)
 
 
 def test_bins_even_in_probability() -> None:
     labels, probabilities = np.array([0, 1, 1]), np.array([0.1, 0.5, 1.0])
-    bins = payload(threshold_table(labels, probabilities), threshold=0.5)["histogram"]["even"]
+    bins = json.loads(drawing(threshold_table(labels, probabilities)))["histogram"]["even"]
     assert [i for i, share in enumerate(bins["pneumonia"]) if share] == [30, 59]
     assert [i for i, share in enumerate(bins["normal"]) if share] == [6]
 
@@ -320,7 +303,7 @@ def test_bins_even_in_probability() -> None:
 def test_the_payload_of_degenerate_scores_is_finite(
     labels: list[int], probabilities: list[float]
 ) -> None:
-    data = payload(threshold_table(labels, probabilities), threshold=0.5)
+    data = json.loads(drawing(threshold_table(labels, probabilities)))
     low, high = data["histogram"]["range"]
     assert low < high
-    json.dumps(data, allow_nan=False)
+    assert data["positives"] == sum(labels)

@@ -26,6 +26,7 @@ CONTROL: dict[str, Any] = {
     "tn": "cleared",
     "roc": "ROC",
     "pr": "Precision–recall",
+    "save": "Save {chart} as {format}",
     "figures": "At this threshold",
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
@@ -59,7 +60,10 @@ CONTROL: dict[str, Any] = {
     },
 }
 
+SOURCE = "Scores"
+SOURCES = {"model": "This model", "own": "Your own scores"}
 SPLIT = "Images"
+KIND = "kind"
 BY_HAND = "set by hand"
 BY_HAND_RULE = "set by hand on the Threshold page"
 IN_USE_MARK = "in use: {threshold}"
@@ -73,12 +77,40 @@ NOW_IN_USE = "In use on every page from now on: {threshold}"
 RESET = "Back to it"
 
 TABS = {
-    "ask": "Ask for what you want",
-    "sure": "How sure, and does it hold",
+    "ask": "Ask for one",
+    "sure": "How sure",
     "clinic": "Your clinic",
+    "groups": "By group",
+    "models": "Two models",
     "calibration": "Calibration",
     "take": "Take away",
 }
+
+OWN_SET = "Your scores"
+OWN_SPLIT = "your scores"
+OWN_POINT = "even odds"
+OWN_POINT_RULE = "0.5, where the page starts"
+OWN_FILE = "CSV of labels and scores, from any model"
+OWN_FORMAT = (
+    "A row an image, up to 1 000 000. Columns: **label** (0 normal, 1 pneumonia) and **score** "
+    "(a probability, or a logit), the higher the more like pneumonia; **id** and **patient** if "
+    "you have them; every other column with 50 values or fewer gives groups. Stays in this "
+    "session's memory, is never stored, and is gone when you leave."
+)
+OWN_TEMPLATE = "A small example to fill in"
+OWN_TEMPLATE_CSV = """label,score,id,patient,hospital
+1,0.97,film-1,anna,north
+1,0.81,film-2,anna,north
+1,0.35,film-3,ben,south
+0,0.62,film-4,cleo,south
+0,0.12,film-5,dora,north
+0,0.04,film-6,emil,south
+"""
+OWN_READING = "Reading the scores…"
+OWN_ABOUT = "{count} images of your own, {share} with pneumonia."
+OWN_OTHER = "Bring others"
+OWN_COLUMNS = {"label": "Labels are in", "score": "Scores are in", "kind": "Scores are"}
+OWN_KINDS = {None: "what they look like", "probability": "probabilities", "logit": "logits"}
 
 RULE = "I want"
 RULES = {
@@ -133,6 +165,7 @@ FIGURES = {
     "balanced_accuracy": "Balanced accuracy",
     "lr_positive": "LR+",
     "lr_negative": "LR−",
+    "auc": "AUC",
 }
 FIGURE = "At {threshold}"
 CHANGE = "Change, points"
@@ -147,7 +180,10 @@ SHARED_PATIENTS = (
 INTERVALS = (
     "95 % intervals: Wilson's, widened where images share a patient; Newcombe's for changes."
 )
-COMPARISON_ALT = "Figures on validation and test with their 95 % intervals, as in the table."
+INTERVALS_ONE = (
+    "95 % intervals: Wilson's, widened where images share a patient; DeLong's for the AUC."
+)
+COMPARISON_ALT = "Figures with their 95 % intervals, as in the table."
 
 CLINIC_PREVALENCE = "Pneumonia among my patients, %"
 CLINIC_PARTS = ("found", "missed", "false alarms", "cleared")
@@ -155,10 +191,19 @@ CLINIC_SENTENCE = (
     "An alert means pneumonia with **{ppv}**, an all-clear means none with **{npv}**. "
     "An alert multiplies the odds of pneumonia by {lr_positive}, an all-clear by {lr_negative}."
 )
-CLINIC_ASSUMES = (
-    "Sensitivity and specificity are taken over from the {split} images, children of one hospital; "
-    "in sicker or healthier patients they may be others."
-)
+CLINIC_MEANS = "There a probability of {threshold} stands for one of {means}."
+CLINIC_START = 10.0
+CLINIC_ASSUMES = {
+    split: (
+        f"Sensitivity and specificity are taken over from {name}; in sicker or healthier patients "
+        "they may be others. Probabilities are moved to your prevalence by Bayes."
+    )
+    for split, name in (
+        ("val", "the validation images, children of one hospital"),
+        ("test", "the test images, children of one hospital"),
+        (OWN_SPLIT, "your own scores"),
+    )
+}
 CLINIC_ALT = "Of 1000 patients: {tp} found, {fn} missed, {fp} false alarms, {tn} cleared."
 USEFUL = (
     "With the threshold set to one's preference, the model does more good than treating everybody "
@@ -170,18 +215,72 @@ NET_BENEFIT_ALT = (
     "everybody and of treating nobody."
 )
 
-CALIBRATION_COLUMNS = ("{split}", "before", "calibrated")
+BEFORE = "before"
+AFTER = "calibrated"
 ECE = "Gap between promise and outcome (ECE)"
 BRIER = "Brier score"
 TEMPERATURE = (
     "Scores are divided by a temperature of **{temperature}**, fitted on validation, before they "
     "are called probabilities."
 )
-RELIABILITY_ALT = (
-    "Reliability diagram on {split}: calibration error {before} before and {after} after "
-    "calibration."
+FIT_TEMPERATURE = "Fit a temperature"
+AS_BROUGHT = "as brought"
+AS_BROUGHT_TEXT = "Your scores as you brought them."
+FITTED = "fitted"
+FITTED_TEXT = (
+    "Dividing the log-odds of your scores by **{temperature}** fits these images best. It was "
+    "fitted on these very images, so it flatters. The order of the images stays, and so do the "
+    "ROC curve and what a threshold can do."
+)
+RELIABILITY_ALT = "Reliability diagram of {name}; calibration error: {gaps}."
+
+GROUP_COLUMN = "Groups by"
+GROUP_RULE = "A threshold for each group, by"
+GROUP_ALL = "all images"
+GROUP_NAMES = {"bacteria": "bacterial", "virus": "viral"}
+GROUP_PNEUMONIA = "Pneumonia"
+GROUP_NORMAL = "Normal"
+GROUP_OWN = "Chosen on"
+GROUP_ELSEWHERE = {
+    "sensitivity": "{share} of all pneumonia",
+    "specificity": "{share} of all normals",
+}
+GROUP_LINES = "Dotted: all images, with the 95 % interval as a band."
+GROUP_AGAINST = "The AUC of a group of one class is against {against}."
+GROUP_ALT = (
+    "Sensitivity, specificity and AUC of {count} groups by {column}, with their 95 % intervals, as "
+    "in the table."
+)
+NO_GROUPS = (
+    "These scores have no column of groups: add one (hospital, sex, age band …) with 50 values or "
+    "fewer to your CSV."
+)
+
+RIVAL = "Beside"
+RIVAL_POINT = "at its threshold"
+RIVAL_FIGURES = ("auc", "sensitivity", "specificity", "accuracy", "ppv", "npv")
+RIVAL_TESTS = (
+    "p is DeLong's for the AUC and McNemar's for the others, which counts the images that only one "
+    "of the two gets right, first : second."
+)
+DIFFERENCE = "Difference, points"
+RIVALS_ALT = "ROC curves of {a} and {b} on the same images, each with its threshold."
+ONLY_ONE = "Only one right"
+NO_RIVAL = (
+    "No other model here has scored these images. Train one, and it can be set beside this: "
+    "`python train_cli.py --seed 2`."
+)
+NO_RIVAL_OF_OWN = (
+    "To set your scores beside a model of PneumoLens, give them the ids of its validation or test "
+    "images (such as test-0007) in a column **id**, all of them."
 )
 
 LINK = "This page at this threshold"
-TABLE = "Every threshold with its figures, CSV"
+SUMMARY = "One-page summary, HTML"
+SUMMARY_OF = "{model} on {data}"
 POINT = "This operating point, JSON"
+TABLE = "Every threshold with its figures, CSV"
+TABLE_THINNED = "{rows} of the thresholds with their figures, CSV"
+CHART_FORMAT = "Charts saved by the camera at their top right"
+CHART_FORMATS = {"svg": "SVG", "png": "PNG"}
+LIVE_CHARTS = "The live charts have SVG and PNG beside their titles."

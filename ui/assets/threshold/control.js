@@ -24,11 +24,15 @@ class Control {
   }
 
   show(data) {
-    const { words, start } = data;
+    const { words, start, colours } = data;
     const moved = start.revision !== this.data?.start.revision;
-    this.data = data;
+    if (data.drawing !== this.drawing) {
+      this.drawing = data.drawing;
+      this.scores = JSON.parse(data.drawing);
+    }
+    this.data = data = { ...data, ...this.scores };
     this.table = new Table(data.table, data.positives, data.negatives);
-    for (const [name, colour] of Object.entries(data.colours)) {
+    for (const [name, colour] of Object.entries(colours)) {
       this.find(".lab").style.setProperty(`--${name}`, colour);
     }
     this.buildFigures();
@@ -44,6 +48,10 @@ class Control {
     }
     this.find(".matrix").classList.toggle("long", Math.max(data.positives, data.negatives) > 99999);
     this.slider.setAttribute("aria-label", words.slider);
+    for (const link of this.root.querySelectorAll("[data-save]")) {
+      const chart = words[link.closest("[data-picture]").dataset.picture];
+      link.setAttribute("aria-label", fill(words.save, { chart, format: link.textContent }));
+    }
     if (moved && !this.dragging) this.t = this.sent = start.threshold;
     this.draw();
   }
@@ -158,6 +166,9 @@ class Control {
       });
     }
     for (const chart of [this.histogram, this.roc, this.pr]) this.follow(chart, on);
+    for (const link of this.root.querySelectorAll("[data-save]")) {
+      on(link, "click", () => this.save(link.closest("[data-picture]").dataset.picture, link.dataset.save));
+    }
     this.sizes = new ResizeObserver(() => this.data && this.draw());
     this.sizes.observe(this.find(".lab"));
   }
@@ -179,6 +190,16 @@ class Control {
     });
     on(svg, "pointermove", (event) => svg.hasPointerCapture(event.pointerId) && take(event));
     on(svg, "lostpointercapture", () => this.commit());
+  }
+
+  /** Downloads a picture as it is now, under its heading. */
+  save(name, format) {
+    const { words, notes, file } = this.data;
+    const chart = { scores: this.histogram, roc: this.roc, pr: this.pr }[name];
+    const at = this.table.written(this.t);
+    const heading = [words[name], notes[name], `${words.threshold} ${at}`].filter(Boolean).join(", ");
+    const picture = standalone(chart.svg, this.find(".lab"), heading);
+    download(picture, format, `${file}-${name}-${at}`);
   }
 
   key(event) {

@@ -1,0 +1,128 @@
+"""Bring your own scores: a CSV of labels and scores from any model gets the whole page.
+
+A file and what was read from it lie in the session's memory and nowhere else: no cache that
+sessions share, no disk, no log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pneumo_core.csv_table import MOST_BYTES
+from pneumo_core.errors import DataError
+from pneumo_core.own_scores import OwnScores, columns, read_own_scores
+from ui import threshold_lab as lab
+from ui.numbers import percent
+from ui.threshold_data import Scored, Source
+from ui.threshold_show import count
+from ui.words import threshold as words
+
+_KEPT = "pneumolens/own_scores"
+_CHOICES = {"label": "own_label", "score": "own_score", "kind": "own_kind"}
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What a session has brought.
+
+    Attributes:
+        file: Name of the file.
+        source: Its scores, as the page shows them.
+        notes: Sentences on how the file was read.
+    """
+
+    file: str
+    source: Source
+    notes: tuple[str, ...]
+
+
+def brought() -> Own | None:
+    """The session's own scores, None before any were brought."""
+    return st.session_state.get(_KEPT)
+
+
+def bring() -> None:
+    """Take a file; once it has been read, the page is drawn anew with its scores."""
+    uploaded = st.file_uploader(
+        words.OWN_FILE, key="own_file", max_upload_size=MOST_BYTES // 1_000_000
+    )
+    st.caption(words.OWN_FORMAT)
+    st.download_button(
+        words.OWN_TEMPLATE,
+        words.OWN_TEMPLATE_CSV,
+        file_name="pneumolens-scores.csv",
+        mime="text/csv",
+        on_click="ignore",
+        key="own_template",
+    )
+    if uploaded is None:
+        return
+    content = uploaded.getvalue()
+    choices = {name: st.session_state.get(key) for name, key in _CHOICES.items()}
+    try:
+        with st.spinner(words.OWN_READING):
+            scores = read_own_scores(content, **choices)
+    except DataError as error:
+        st.error(str(error))
+        _choose(content)
+        return
+    lab.forget_own()
+    st.session_state[_KEPT] = Own(uploaded.name, _source(scores), scores.notes)
+    st.rerun()
+
+
+def about() -> None:
+    """Say what was brought and how it was read, and offer to bring something else."""
+    own = brought()
+    one = own.source.sets[words.OWN_SPLIT]
+    with st.container(horizontal=True, vertical_alignment="center", key="own_about"):
+        text = words.OWN_ABOUT.format(
+            count=count(one.labels.size), share=percent(float(one.labels.mean()))
+        )
+        st.markdown(text, width="content", help="\n\n".join(own.notes))
+        st.button(words.OWN_OTHER, type="tertiary", key="own_other", on_click=_forget)
+
+
+def _forget() -> None:
+    st.session_state.pop(_KEPT, None)
+    lab.forget_own()
+
+
+def _choose(content: bytes) -> None:
+    """Let the user say what the columns are, where the file can be read at all."""
+    try:
+        found = columns(content)
+    except DataError:
+        return
+    with st.container(horizontal=True):
+        for name, known in (("label", found.label), ("score", found.score)):
+            st.selectbox(
+                words.OWN_COLUMNS[name],
+                found.names,
+                index=None if known is None else found.names.index(known),
+                key=_CHOICES[name],
+                width=240,
+            )
+        st.selectbox(
+            words.OWN_COLUMNS["kind"],
+            list(words.OWN_KINDS),
+            format_func=words.OWN_KINDS.get,
+            key=_CHOICES["kind"],
+            width=240,
+        )
+
+
+def _source(scores: OwnScores) -> Source:
+    one = Scored(
+        name=words.OWN_SET,
+        split=words.OWN_SPLIT,
+        labels=scores.labels,
+        probabilities=scores.probabilities,
+        uncalibrated=None,
+        patients=scores.patients,
+        ids=scores.ids,
+        groups=scores.groups,
+    )
+    return Source("own-scores", words.OWN_SET, {one.split: one}, None)
