@@ -71,12 +71,11 @@ class Group:
             if self.patients is None
             else figures_at(self.labels, self.probabilities, threshold, self.patients)
         )
-        own, note = self._own(rule, split)
+        own, note = (None, "") if rule is None else self.own(rule, split)
         return GroupRow(self.name, confusion, figures, self.auc, self.auc_against, own, note)
 
-    def _own(self, rule: Rule | None, split: str) -> tuple[Choice | None, str]:
-        if rule is None:
-            return None, ""
+    def own(self, rule: Rule, split: str) -> tuple[Choice | None, str]:
+        """Return what the rule chooses on this group alone, or None and why not."""
         try:
             return ask_table(self.table, rule, split), ""
         except DataError as error:

@@ -226,21 +226,20 @@ class _Components:
 
         `codes` (N,) numbers the patients; without it every image stands alone.
         """
-        if codes is None:
-            codes = np.arange(self.positive.size)
         total, deviations = 0.0, []
         for part in (self.positive, ~self.positive):
-            n, members = int(part.sum()), codes[part]
-            size = int(codes.max()) + 1
-            clusters = int((np.bincount(members, minlength=size) > 0).sum())
-            sums = [
-                np.bincount(members, side.placement[part] - side.area, minlength=size)
-                for side in (self, other)
-            ]
+            n = clusters = int(part.sum())
+            sums = [side.placement[part] - side.area for side in (self, other)]
+            if codes is not None:
+                members, size = codes[part], int(codes.max()) + 1
+                clusters = int((np.bincount(members, minlength=size) > 0).sum())
+                sums = [np.bincount(members, side, minlength=size) for side in sums]
             if clusters < 2:
                 return math.nan
             deviations.append([side / n for side in sums])
             total += clusters / (clusters - 1) * float(sums[0] @ sums[1]) / n**2
+        if codes is None:
+            return total
         (pos_a, pos_b), (neg_a, neg_b) = deviations
         # Zero unless one patient has images of both classes.
         all_clusters = int((np.bincount(codes) > 0).sum())
@@ -258,10 +257,12 @@ def _area_and_variance(
 
 def _share_below(these: np.ndarray, those: np.ndarray) -> np.ndarray:
     """For each of these, the share of those that lie below; a tie counts half."""
-    those = np.sort(those)
-    below = np.searchsorted(those, these, side="left")
-    not_above = np.searchsorted(those, these, side="right")
-    return (below + not_above) / (2 * those.size)
+    those, order = np.sort(those), np.argsort(these)
+    ranked = these[order]  # in order the search walks through memory instead of jumping about
+    share = np.empty(these.size)
+    below = np.searchsorted(those, ranked, side="left")
+    share[order] = (below + np.searchsorted(those, ranked, side="right")) / (2 * those.size)
+    return share
 
 
 def _area_interval(area: float, variance: float, positive: np.ndarray, level: float) -> Estimate:

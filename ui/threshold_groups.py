@@ -67,7 +67,7 @@ def _own_thresholds(one: Scored, parted: Sequence[Group]) -> None:
     everyone = ask_table(one.table, rule, one.split).point.threshold
     rows = [(words.GROUP_ALL, everyone, one.table)]
     for group in parted:
-        own = group.row(everyone, rule, one.split).own
+        own, _ = group.own(rule, one.split)
         rows.append((_name(group.name), own and own.point.threshold, group.table))
     table = [
         {

@@ -6,6 +6,7 @@ sessions share, no disk, no log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -20,7 +21,6 @@ from ui.threshold_show import count
 from ui.words import threshold as words
 
 _KEPT = "pneumolens/own_scores"
-_CHOICES = {"label": "own_label", "score": "own_score", "kind": "own_kind"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,7 @@ def bring() -> None:
         words.OWN_FILE, key="own_file", max_upload_size=MOST_BYTES // 1_000_000
     )
     st.caption(words.OWN_FORMAT)
+    st.code(words.OWN_TEMPLATE_CSV, language="csv")
     st.download_button(
         words.OWN_TEMPLATE,
         words.OWN_TEMPLATE_CSV,
@@ -60,13 +61,14 @@ def bring() -> None:
     if uploaded is None:
         return
     content = uploaded.getvalue()
-    choices = {name: st.session_state.get(key) for name, key in _CHOICES.items()}
+    keys = {name: f"own_{name}_{uploaded.file_id}" for name in ("label", "score", "kind")}
+    choices = {name: st.session_state.get(key) for name, key in keys.items()}
     try:
         with st.spinner(words.OWN_READING):
             scores = read_own_scores(content, **choices)
     except DataError as error:
         st.error(str(error))
-        _choose(content)
+        _choose(content, keys)
         return
     lab.forget_own()
     st.session_state[_KEPT] = Own(uploaded.name, _source(scores), scores.notes)
@@ -90,8 +92,13 @@ def _forget() -> None:
     lab.forget_own()
 
 
-def _choose(content: bytes) -> None:
-    """Let the user say what the columns are, where the file can be read at all."""
+def _choose(content: bytes, keys: Mapping[str, str]) -> None:
+    """Let the user say what the columns are, where the file can be read at all.
+
+    Args:
+        content: The file.
+        keys: Of the widgets for "label", "score" and "kind".
+    """
     try:
         found = columns(content)
     except DataError:
@@ -102,14 +109,14 @@ def _choose(content: bytes) -> None:
                 words.OWN_COLUMNS[name],
                 found.names,
                 index=None if known is None else found.names.index(known),
-                key=_CHOICES[name],
+                key=keys[name],
                 width=240,
             )
         st.selectbox(
             words.OWN_COLUMNS["kind"],
             list(words.OWN_KINDS),
             format_func=words.OWN_KINDS.get,
-            key=_CHOICES["kind"],
+            key=keys["kind"],
             width=240,
         )
 
