@@ -32,6 +32,7 @@ from pneumo_core.operating_point import (
     OperatingPoint,
     Rule,
     SensitivityAtLeast,
+    SpecificityAtLeast,
     Youden,
     Zones,
     choose,
@@ -56,6 +57,9 @@ OPERATING_POINTS: Mapping[str, Rule] = {
     "screening": SensitivityAtLeast(0.97),
     "a miss costs 10 false alarms": CostRatio(10),
 }
+
+ZONE_RULES = (SensitivityAtLeast(0.99), SpecificityAtLeast(0.99))
+"""Below the first's threshold pneumonia is ruled out, from the second's on it is ruled in."""
 
 
 def publish(
@@ -159,7 +163,7 @@ def concluded(run: Run, dataset: Dataset, logits: Mapping[str, np.ndarray]) -> R
         run,
         temperature=temperature,
         operating_points=points,
-        zones=choose_zones(labels["val"], probabilities["val"], "val"),
+        zones=choose_zones(labels["val"], probabilities["val"], "val", *ZONE_RULES),
         metrics=split_metrics(dataset, probabilities, points[0].threshold),
     )
 
