@@ -115,16 +115,59 @@ def test_a_flip_happens_as_often_as_asked():
     assert flipped.float().mean().item() == pytest.approx(0.3, abs=0.04)
 
 
+@pytest.mark.usefixtures("extreme")
+def test_a_turn_and_a_zoom_together_are_one_after_the_other():
+    images = noise_images(1, 16)
+    both = Augmentation(rotate=90, zoom=0.5)(images, seeded())
+    zoomed = Augmentation(zoom=0.5)(images, seeded())
+    assert torch.allclose(both, torch.rot90(zoomed, 1, (2, 3)), atol=1e-5)
+
+
+def moved_dots(augmentation: Augmentation, down: int, right: int) -> tuple[Tensor, Tensor]:
+    """Where a dot so far from the centre ends up in a thousand images: (down, right), each (N,)."""
+    dots = torch.zeros(1000, 1, 65, 65)
+    dots[:, :, 31 + down : 34 + down, 31 + right : 34 + right] = 1
+    result = augmentation(dots, seeded())[:, 0]
+    weight = result / result.sum(dim=(1, 2), keepdim=True)
+    place = torch.arange(65.0) - 32
+    return (weight.sum(dim=2) @ place), (weight.sum(dim=1) @ place)
+
+
+def reaches(values: Tensor, low: float, high: float) -> bool:
+    """Whether values fill the range from low to high evenly, and go no further."""
+    slack = 0.03 * (high - low)
+    share = ((values - low) / (high - low) * 4).floor().clamp(0, 3)
+    even = torch.bincount(share.long(), minlength=4) / len(values)
+    return (
+        low - slack < values.min() < low + slack
+        and high - slack < values.max() < high + slack
+        and bool(((even - 0.25).abs() < 0.06).all())
+    )
+
+
 def test_angles_are_drawn_from_both_sides():
-    dot = torch.zeros(400, 1, 65, 65)
-    dot[:, :, 32, 56] = 1  # on the right, 24 pixels from the centre
-    turned = Augmentation(rotate=30)(dot, seeded())
-    row, column = torch.meshgrid(torch.arange(65.0) - 32, torch.arange(65.0) - 32, indexing="ij")
-    weight = turned[:, 0] / turned[:, 0].sum(dim=(1, 2), keepdim=True)
-    angle = torch.atan2((weight * row).sum((1, 2)), (weight * column).sum((1, 2))) * 180 / math.pi
-    assert -30.1 < angle.min() < -28
-    assert 28 < angle.max() < 30.1
-    assert abs(angle.mean()) < 2
+    down, right = moved_dots(Augmentation(rotate=30), 0, 24)
+    assert reaches(torch.atan2(down, right) * 180 / math.pi, -30, 30)
+    assert torch.allclose(torch.hypot(down, right), torch.tensor(24.0), atol=0.5)
+
+
+def test_shifts_are_drawn_from_both_sides_and_for_each_axis():
+    down, right = moved_dots(Augmentation(shift=0.2), 0, 0)
+    assert reaches(down, -13, 13)
+    assert reaches(right, -13, 13)
+    assert abs(torch.corrcoef(torch.stack([down, right]))[0, 1]) < 0.1
+
+
+def test_scales_are_drawn_from_both_sides():
+    down, right = moved_dots(Augmentation(zoom=0.25), 16, -16)
+    assert reaches(down / 16, 0.75, 1.25)
+    assert torch.allclose(down, -right, atol=0.05)
+
+
+def test_shears_are_drawn_from_both_sides():
+    down, right = moved_dots(Augmentation(shear=20), 24, 0)
+    assert reaches(torch.atan2(right, down) * 180 / math.pi, -20, 20)
+    assert torch.allclose(down, torch.tensor(24.0), atol=0.05)
 
 
 # Grey levels
@@ -242,6 +285,20 @@ def test_coarsening_keeps_constant_images_and_takes_detail_away():
     assert torch.allclose(result.mean(dim=(1, 2, 3)), images.mean(dim=(1, 2, 3)), atol=0.01)
 
 
+def test_coarsening_goes_down_to_half_to_nine_tenths_and_up_again():
+    images = noise_images(1, 20)
+
+    def coarse(side: int) -> Tensor:
+        small = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+        return F.interpolate(small, (20, 20), mode="bilinear")
+
+    found = set()
+    for seed in range(60):
+        result = Augmentation(coarsen=1)(images, seeded(seed))
+        found |= {side for side in range(1, 21) if torch.allclose(result, coarse(side), atol=1e-6)}
+    assert found == set(range(10, 19))
+
+
 def test_coarsening_happens_as_often_as_asked():
     images = noise_images(1, 8).expand(2000, -1, -1, -1)
     changed = (Augmentation(coarsen=0.25)(images, seeded()) != images).any(dim=3).any(dim=2)
@@ -259,6 +316,12 @@ def test_erasing_covers_a_rectangle_with_the_mean():
             places = side.nonzero().flatten()
             assert len(places) == places[-1] - places[0] + 1
         assert torch.allclose(after[covered], before.mean().expand(int(covered.sum())))
+    tall, wide = ((result != images).any(dim=axis).sum(dim=(1, 2)) for axis in (3, 2))
+    assert (tall / wide).log2().min() < -1.4, "some lie down, up to three times as wide as tall"
+    assert (tall / wide).log2().max() > 1.4, "and some stand"
+    assert (tall / wide).log2().abs().max() < 2
+    covered = (result != images).sum(dim=(0, 1)) > 0
+    assert covered.float().mean() > 0.95, "they lie anywhere, but for the very corners"
     share = (result != images).float().mean(dim=(1, 2, 3))
     # Edges fall between pixels: a side of 9 may show 8 or 10 of 64.
     assert 0.015 < share.min() < 0.035

@@ -66,6 +66,8 @@ def test_a_phase_stops_when_its_patience_is_over():
 
 def test_standing_still_is_no_improvement():
     recipe = made_recipe(Phase(10, 0.1, patience=2))
+    assert next_epoch(recipe, []) == (0, 0)
+    assert next_epoch(made_recipe(Phase(10, 0.1, patience=1)), []) == (0, 0)
     assert next_epoch(recipe, history(0.8, 0.8)) == (0, 2)
     assert next_epoch(recipe, history(0.8, 0.8, 0.8)) is None
 
