@@ -19,9 +19,10 @@ from safetensors.torch import load_file
 
 from pneumo_core import publishing
 from pneumo_core.architectures import create_model
-from pneumo_core.datasets import Dataset
+from pneumo_core.datasets import Dataset, Split
 from pneumo_core.errors import TrainingError
 from pneumo_core.evaluation import predict_logits
+from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.operating_point import choose_zones
 from pneumo_core.publishing import concluded, publish, score, split_metrics
 from pneumo_core.recipe import Recipe
@@ -366,3 +367,47 @@ def test_odd_names_of_images_survive(copy, tiny_dataset):
 
 def test_a_published_run_is_offered(tiny_run):
     assert [run.name for run in list_runs(tiny_run.path.parent)] == ["tiny"]
+
+
+def _as_scored(run: Run) -> Dataset:
+    """What `scores.csv` knows of the data set: everything but the images."""
+    splits = {}
+    for name in ("val", "test"):
+        table = run.scores(name)
+        columns = (tuple(table[key]) for key in ("patient", "group"))
+        splits[name] = Split(tuple(table["id"]), table["label"].to_numpy(), *columns, read=_fail)
+    return Dataset("", "", run.path, "", "patient", splits)
+
+
+def test_runs_that_are_shipped_state_what_follows_from_their_scores():
+    runs = list_runs(PROJECT_FOLDER / "weights")
+    if not runs:
+        pytest.skip("no run is shipped yet")
+    for run in runs:
+        assert isinstance(run, Run), run
+        logits = {split: run.scores(split)["logit"].to_numpy() for split in ("val", "test")}
+        again = concluded(run, _as_scored(run), logits)
+        stated, found = (
+            {
+                "temperature": each.temperature,
+                "zones": each.zones.to_json(),
+                "points": [point.threshold for point in each.operating_points[:4]],
+                "metrics": each.metrics,
+            }
+            for each in (run, again)
+        )
+        _assert_close(stated, found, run.name)
+
+
+def _assert_close(stated: Any, found: Any, place: str) -> None:
+    if isinstance(found, dict):
+        assert stated.keys() == found.keys(), place
+        for key in found:
+            _assert_close(stated[key], found[key], f"{place}.{key}")
+    elif isinstance(found, list | tuple):
+        for i, pair in enumerate(zip(stated, found, strict=True)):
+            _assert_close(*pair, f"{place}.{i}")
+    elif isinstance(found, float):
+        assert stated == pytest.approx(found, rel=1e-6, abs=1e-9), place
+    else:
+        assert stated == found, place
