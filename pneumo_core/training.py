@@ -96,7 +96,7 @@ def train(
         resume: Go on from `checkpoint` instead of starting anew.
         initial_weights: Start from these, e.g. ImageNet's, instead of random ones.
         origin: Where they come from, for the record.
-        report: Called after each batch and each epoch.
+        report: Called after each batch, and after each epoch once its state is kept.
 
     Raises:
         TrainingError: If the loss is no longer finite, the device's memory is too small, or the
@@ -113,13 +113,14 @@ def train(
             trainer.start(initial_weights)
         while (place := next_epoch(recipe, trainer.history)) is not None:
             try:
-                trainer.run_epoch(*place)
+                done = trainer.run_epoch(*place)
             except torch.OutOfMemoryError:
                 size = max(2, recipe.batch_size // 2)
                 raise TrainingError(
                     f"The {device.type} device has too little memory: try --set batch_size={size}."
                 ) from None
             save_checkpoint(checkpoint, trainer.state())
+            trainer.report(done)
         return Trained(
             weights=_moved(trainer.best, "cpu"),
             history=tuple(trainer.history),
@@ -239,7 +240,7 @@ class _Trainer:
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
         return kind(groups, lr=phase.lr)
 
-    def run_epoch(self, number: int, passed: int) -> None:
+    def run_epoch(self, number: int, passed: int) -> Progress:
         """Train one epoch of phase `number`, of which `passed` are done, and validate."""
         started = time.monotonic()
         phase = self.recipe.phases[number]
@@ -275,7 +276,7 @@ class _Trainer:
         if best_epoch(self.recipe, self.history) == epoch:
             self.best = _copy(self.average)
         batches = len(self._batches(phase, order))
-        self.report(Progress(epoch, self.recipe.epochs, batches, batches, train_loss, record))
+        return Progress(epoch, self.recipe.epochs, batches, batches, train_loss, record)
 
     def _batches(self, phase: Phase, order: torch.Generator) -> list[Tensor]:
         count = len(self.targets)

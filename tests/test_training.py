@@ -429,7 +429,13 @@ def test_too_little_memory_is_a_sentence(tiny_dataset, tmp_path, monkeypatch):
 def test_progress_tells_each_batch_and_each_epoch(tiny_dataset, tmp_path):
     seen: list[Progress] = []
     path = tmp_path / "deep" / "x.pt"
-    trained = train(recipe(), tiny_dataset, seed=1, checkpoint=path, report=seen.append)
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.record:  # an epoch is told of when nothing can lose it any more
+            assert len(load_checkpoint(path).history) == progress.epoch
+
+    trained = train(recipe(), tiny_dataset, seed=1, checkpoint=path, report=report)
     batches = -(-len(tiny_dataset.splits["train"]) // 16)
     expected = [(epoch, batch) for epoch in (1, 2) for batch in (*range(1, batches + 1), batches)]
     assert [(one.epoch, one.batch) for one in seen] == expected
