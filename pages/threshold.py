@@ -15,13 +15,11 @@ from ui.threshold_groups import groups
 from ui.threshold_models import two_models
 from ui.threshold_show import with_interval
 from ui.threshold_take import take_away
+from ui.threshold_use import in_use_line, open_cases, redraw_if_used, say_if_used
 from ui.words import common
 from ui.words import threshold as words
 
 STYLE = Path(__file__).parent.parent / "ui" / "assets" / "threshold" / "page.css"
-
-USED = "pneumolens/used"
-"""Key of what is to be said once the whole page has been drawn anew."""
 
 
 def header(run: Run) -> tuple[Source | None, str]:
@@ -80,39 +78,6 @@ def control(source: Source, one: Scored) -> Opened | None:
     )
 
 
-def in_use_line() -> None:
-    """Say which threshold is in use on every page, and offer the tried one instead."""
-    tried, in_use = lab.current().point, state.operating_point()
-    text = {"threshold": threshold_words(in_use.threshold), "name": in_use.name}
-    with st.container(horizontal=True, vertical_alignment="center", key="threshold_in_use"):
-        if tried.threshold == in_use.threshold:
-            st.markdown(words.IN_USE.format(**text))
-            return
-        st.markdown(words.NOT_IN_USE.format(**text), width="content")
-        shown = threshold_words(tried.threshold)
-        label = words.USE.format(threshold=shown)
-        st.button(label, type="primary", key="threshold_use", on_click=use, args=(shown,))
-        st.button(
-            words.RESET, type="tertiary", key="threshold_back", on_click=lab.go_to, args=(in_use,)
-        )
-
-
-def use(shown: str) -> None:
-    """Put what is tried in use on every page; the frame's links are to carry it, so redraw them."""
-    lab.use()
-    st.session_state[USED] = words.NOW_IN_USE.format(threshold=shown)
-
-
-def open_cases(opened: Opened, split: str) -> None:
-    """Go to the images of a cell of the matrix, at the threshold it was shown for."""
-    if opened.threshold != lab.current().point.threshold:
-        lab.set_by_hand(opened.threshold)
-    lab.use()
-    st.switch_page(
-        "pages/misclassified.py", query_params=state.address(split=split, cell=opened.cell)
-    )
-
-
 def sections(source: Source, one: Scored) -> None:
     """What is computed for the released threshold; only the open tab is."""
     contents = {
@@ -137,8 +102,7 @@ def sections(source: Source, one: Scored) -> None:
 @st.fragment
 def bench(source: Source, one: Scored) -> None:
     """Everything that follows the threshold; a release runs this and nothing else."""
-    if USED in st.session_state:
-        st.rerun()
+    redraw_if_used()
     if opened := control(source, one):
         open_cases(opened, one.split)
     if source.run is not None:
@@ -160,8 +124,7 @@ def main() -> None:
     else:
         start = state.operating_point()
     lab.enter(source.name, start)
-    if done := st.session_state.pop(USED, ""):
-        st.toast(done)
+    say_if_used()
     bench(source, source.sets[split])
 
 

@@ -112,6 +112,8 @@ class DecisionCurve:
     prevalence: float
     preferences: np.ndarray
     model: np.ndarray  # calling positive when the probability there >= preference
+    low: np.ndarray  # 95 % interval of the model's, at each preference by itself
+    high: np.ndarray
     treat_all: np.ndarray
     treat_none: np.ndarray  # zero
 
@@ -154,10 +156,10 @@ def decision_curve(
         sample = table.positives / (table.positives + table.negatives)
         called_from = at_other_prevalence(at, as_prevalence(prevalence), sample)
     rows = np.searchsorted(table.thresholds, called_from, side="left")
-    model, all_of_them, prevalence = _net_benefit(
-        table.tp[rows], table.fp[rows], table.positives, table.negatives, at, prevalence
-    )
-    return DecisionCurve(prevalence, at, model, all_of_them, np.zeros_like(at))
+    counts = table.tp[rows], table.fp[rows], table.positives, table.negatives
+    model, all_of_them, prevalence = _net_benefit(*counts, at, prevalence)
+    low, high = _limits(*counts, at, prevalence, model)
+    return DecisionCurve(prevalence, at, model, low, high, all_of_them, np.zeros_like(at))
 
 
 def net_benefit(
@@ -180,22 +182,9 @@ def net_benefit(
         DataError: one class only, or a prevalence or preference outside (0, 1).
     """
     at = np.asarray(preferences, float)
-    tp, fp, positives, negatives = (
-        confusion.tp,
-        confusion.fp,
-        confusion.positives,
-        confusion.negatives,
-    )
-    value, _, prevalence = _net_benefit(tp, fp, positives, negatives, at, prevalence)
-    gain, loss = prevalence, (1 - prevalence) * at / (1 - at)
-    (tp_low, tp_high), (fp_low, fp_high) = (
-        wilson_bounds(tp, positives),
-        wilson_bounds(fp, negatives),
-    )
-    tpr, fpr = tp / positives, fp / negatives
-    low = value - np.hypot(gain * (tpr - tp_low), loss * (fp_high - fpr))
-    high = value + np.hypot(gain * (tp_high - tpr), loss * (fpr - fp_low))
-    return value, low, high
+    counts = confusion.tp, confusion.fp, confusion.positives, confusion.negatives
+    value, _, prevalence = _net_benefit(*counts, at, prevalence)
+    return value, *_limits(*counts, at, prevalence, value)
 
 
 def preference_of_cost(misses: float) -> float:
@@ -222,6 +211,26 @@ def _net_benefit(
     odds = at / (1 - at)
     value = tp / positives * prevalence - fp / negatives * (1 - prevalence) * odds
     return value, prevalence - (1 - prevalence) * odds, prevalence
+
+
+def _limits(
+    tp: Any,
+    fp: Any,
+    positives: int,
+    negatives: int,
+    at: np.ndarray,
+    prevalence: float,
+    value: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of a net benefit from Wilson's of sensitivity and specificity, by MOVER."""
+    gain, loss = prevalence, (1 - prevalence) * at / (1 - at)
+    (tp_low, tp_high), (fp_low, fp_high) = (
+        wilson_bounds(tp, positives),
+        wilson_bounds(fp, negatives),
+    )
+    tpr, fpr = tp / positives, fp / negatives
+    low = value - np.hypot(gain * (tpr - tp_low), loss * (fp_high - fpr))
+    return low, value + np.hypot(gain * (tp_high - tpr), loss * (fpr - fp_low))
 
 
 def _check_both(positives: int, negatives: int) -> None:

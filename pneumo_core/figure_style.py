@@ -33,8 +33,6 @@ def blank(x_title: str, y_title: str) -> go.Figure:
         layout={
             "xaxis": {**AXIS, "title": x_title},
             "yaxis": {**AXIS, "title": y_title},
-            "paper_bgcolor": "rgba(0, 0, 0, 0)",
-            "plot_bgcolor": "rgba(0, 0, 0, 0)",
             "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
             "height": 380,
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},

@@ -170,24 +170,24 @@ def decision_curve(
     x = curve.preferences
     reference(figure, x, curve.treat_all, "Treat everybody", dash="dash")
     reference(figure, x, curve.treat_none, "Treat nobody")
-    value, low, high = fixed
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        fill="toself",
-        fillcolor=PALETTE.faded(PALETTE.point, 0.12),
-        line_width=0,
-        hoverinfo="skip",
-        showlegend=False,
+    strategies = (
+        ("Treat by the model", curve.model, curve.low, curve.high, PALETTE.series[0], "solid"),
+        (f"Treat from {threshold:.3f} on", *fixed, PALETTE.point, "dashdot"),
     )
-    lines = (
-        ("Treat by the model", curve.model, PALETTE.series[0], "solid"),
-        (f"Treat from {threshold:.3f} on", value, PALETTE.point, "dashdot"),
-    )
-    for name, y, colour, dash in lines:
+    for _, _, low, high, colour, _ in strategies:
+        figure.add_scatter(
+            x=np.concatenate([x, x[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
+            fill="toself",
+            fillcolor=PALETTE.faded(colour, 0.12),
+            line_width=0,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for name, value, _, _, colour, dash in strategies:
         figure.add_scatter(
             x=x,
-            y=y,
+            y=value,
             name=name,
             mode="lines",
             line={"color": colour, "width": 2.5, "dash": dash},

@@ -136,6 +136,16 @@ def test_net_benefit_at_another_prevalence_by_hand():
     assert curve.treat_all == pytest.approx([-0.2])
 
 
+def test_the_curve_has_the_interval_of_each_of_its_thresholds():
+    rng = np.random.default_rng(2)
+    p = rng.random(300)
+    table = threshold_table(rng.random(300) < p, p)
+    curve = decision_curve(table, preferences=[0.2, 0.6])
+    for i, preference in enumerate((0.2, 0.6)):
+        value, low, high = net_benefit(table.at(preference), [preference])
+        assert (curve.model[i], curve.low[i], curve.high[i]) == (value[0], low[0], high[0])
+
+
 def test_a_probability_at_another_prevalence_by_hand():
     """Calibrated at one in two: odds 3 to 1. At one in ten the prior odds are 1 to 9, so 3 to 9."""
     assert at_other_prevalence([0.75], 0.5, 0.1) == pytest.approx([0.25])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 
 import streamlit as st
 
 from pneumo_core.operating_point import OperatingPoint
+from pneumo_core.rules import Rule, rule_to_json
+from pneumo_core.runs import Run
 from pneumo_core.threshold_report import Sample, operating_point_json, report_html, table_csv
 from ui import state
 from ui import threshold_lab as lab
@@ -62,6 +65,8 @@ def take_away(source: Source, one: Scored) -> None:
         persist_state="session",
     )
     st.caption(words.LIVE_CHARTS)
+    if source.run is not None:
+        _for_everybody(source.run, one)
 
 
 def summary(source: Source, point: OperatingPoint, prevalence: float) -> str:
@@ -80,6 +85,30 @@ def summary(source: Source, point: OperatingPoint, prevalence: float) -> str:
         weights_sha256=run.weights_sha256 if run else "",
         zones=run.zones.around(min(point.threshold, 1.0)) if run else None,
         prevalence=prevalence,
+    )
+
+
+def rule_text(rule: Rule) -> str:
+    """A rule as the command line reads it: "sensitivity>=0.97", "ppv>=0.9@0.1"."""
+    numbers = rule_to_json(rule)
+    key, prevalence = numbers.pop("rule"), numbers.pop("prevalence", None)
+    sign = {"cost": "=", "fbeta": "=", "alerts": "<="}.get(key, ">=")
+    number = "".join(f"{sign}{value:.12g}" for value in numbers.values())
+    return f"{key}{number}" + ("" if prevalence is None else f"@{prevalence:.12g}")
+
+
+def _for_everybody(run: Run, one: Scored) -> None:
+    """How to save what a rule chose with the model; no visitor does that from the page."""
+    answer = lab.current().answer
+    if answer is None or not answer.reached or answer.split != one.split:
+        st.caption(words.ASK_TO_SAVE)
+        return
+    st.caption(words.SAVE_WITH_MODEL)
+    command = f"python -m pneumo_core operating-point {shlex.quote(run.name)}"
+    st.code(
+        f"{command} --rule '{rule_text(answer.rule)}' --split {one.split} --save",
+        language="bash",
+        wrap_lines=True,
     )
 
 

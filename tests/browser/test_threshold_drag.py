@@ -15,7 +15,7 @@ import pytest
 from pneumo_core.confusion import confusion_at
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.runs import SCORES_FILE, Run, read_run
-from tests.pages.test_threshold import made_scores
+from tests.pages.threshold.conftest import made_scores
 
 pytestmark = pytest.mark.browser
 

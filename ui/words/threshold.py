@@ -284,3 +284,8 @@ TABLE_THINNED = "{rows} of the thresholds with their figures, CSV"
 CHART_FORMAT = "Charts saved by the camera at their top right"
 CHART_FORMATS = {"svg": "SVG", "png": "PNG"}
 LIVE_CHARTS = "The live charts have SVG and PNG beside their titles."
+SAVE_WITH_MODEL = "To offer it to everybody who uses this model, in the project's folder:"
+ASK_TO_SAVE = (
+    "A threshold that a rule has chosen can be saved with the model for everybody, on the command "
+    "line: ask for one first."
+)

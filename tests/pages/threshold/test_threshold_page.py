@@ -1,86 +1,14 @@
 """The Threshold page, on a run whose scores are made so that every figure is known."""
 
-import json
-import shutil
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pneumo_core.confusion import confusion_at, threshold_table
-from pneumo_core.operating_point import OperatingPoint
-from pneumo_core.runs import SCORES_FILE, Run, read_run
-from tests.pages.conftest import OpenPage, words_of
-from ui.threshold_control import MAX_ROWS, drawing
+from pneumo_core.runs import SCORES_FILE, Run
+from tests.pages.conftest import words_of
+from tests.pages.threshold.conftest import LAB, POINT, Open, ask_page, open_tab, release, tried
 from ui.words import threshold as words
-
-LAB = "pneumolens/lab"
-POINT = "pneumolens/operating_point"
-Open = Callable[..., AppTest]
-
-
-def made_scores(temperature: float) -> pd.DataFrame:
-    """60 validation images, easily told apart, and 40 test images with more false alarms."""
-    rng = np.random.default_rng(3)
-    rows = []
-    for split, normal, ill, shift in (("val", 20, 40, -2.0), ("test", 20, 20, 0.0)):
-        for label, count in ((0, normal), (1, ill)):
-            logits = rng.normal(2.0 if label else shift, 1.0, count) * temperature
-            for i, logit in enumerate(logits):
-                kind = ("bacteria" if i % 2 else "virus") if label else "normal"
-                name = f"{split}-{label}-{i}"
-                rows.append((split, name, name if i % 3 else "", kind, label, logit))
-    return pd.DataFrame(rows, columns=["split", "id", "patient", "group", "label", "logit"])
-
-
-@pytest.fixture
-def made_run(tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The tiny run with made-up scores."""
-    folder = tmp_path / "weights" / "made"
-    shutil.copytree(tiny_app.path, folder)
-    made_scores(tiny_app.temperature).to_csv(folder / SCORES_FILE, index=False)
-    monkeypatch.setenv("PNEUMO_WEIGHTS", str(folder.parent))
-    return read_run(folder)
-
-
-@pytest.fixture
-def open_lab(made_run: Run, open_page: OpenPage) -> Open:
-    """Open the page; the keywords are its address."""
-    del made_run
-    return lambda **address: open_page("threshold", **address)
-
-
-def tried(app: AppTest) -> OperatingPoint:
-    """The point that the page tries."""
-    return app.session_state[LAB].point
-
-
-def release(app: AppTest, threshold: float) -> AppTest:
-    """Let go of the thumb: what the control's callback stores."""
-    point = OperatingPoint(words.BY_HAND, threshold, words.BY_HAND_RULE, "")
-    app.session_state[LAB] = replace(app.session_state[LAB], point=point, answer=None)
-    return app.run()
-
-
-def open_tab(app: AppTest, name: str) -> AppTest:
-    """Open one of the tabs below the control."""
-    app.session_state["threshold_tab"] = words.TABS[name]
-    app.run()
-    assert not app.exception
-    return app
-
-
-def ask(app: AppTest, rule: str, **numbers: float) -> AppTest:
-    """Ask for a threshold by a rule."""
-    app.selectbox(key="ask_rule").set_value(rule).run()
-    for key, value in numbers.items():
-        app.number_input(key=f"ask_{key}").set_value(value)
-    app.run()
-    return app.button(key="ask_find").click().run()
 
 
 def test_it_starts_from_the_point_in_use(open_lab: Open, made_run: Run) -> None:
@@ -136,7 +64,7 @@ def test_back_to_the_point_in_use(open_lab: Open, made_run: Run) -> None:
 def test_asking_moves_the_thumb_and_says_how_it_was_chosen(open_lab: Open, made_run: Run) -> None:
     app = open_lab()
     before = app.session_state[LAB].revision
-    ask(app, "sensitivity", sensitivity=90.0)
+    ask_page(app, "sensitivity", sensitivity=90.0)
     lab = app.session_state[LAB]
     val = made_run.scores("val")
     found = confusion_at(val["label"], val["probability"], lab.point.threshold)
@@ -164,7 +92,7 @@ def test_a_wish_out_of_reach_gets_the_nearest(open_lab: Open, made_run: Run) -> 
 
 
 def test_setting_it_by_hand_forgets_the_answer(open_lab: Open) -> None:
-    app = release(ask(open_lab(), "youden"), 0.2)
+    app = release(ask_page(open_lab(), "youden"), 0.2)
     assert not app.success
     assert tried(app).rule == words.BY_HAND_RULE
 
@@ -179,7 +107,7 @@ def test_the_points_of_the_run_are_a_click_away(open_lab: Open, made_run: Run) -
 def test_every_rule_can_be_asked(open_lab: Open) -> None:
     app = open_lab()
     for rule in words.RULES:
-        ask(app, rule)
+        ask_page(app, rule)
         assert not app.exception
         assert len(app.success) + len(app.warning) == 1, rule
 
@@ -241,69 +169,8 @@ def test_one_class_gives_sentences_and_no_trace(open_lab: Open, made_run: Run) -
     scores = pd.read_csv(path, keep_default_na=False)
     scores[scores["label"] == 1].to_csv(path, index=False)
     app = open_lab()
-    ask(app, "specificity")
+    ask_page(app, "specificity")
     assert "needs normal images" in app.error[0].value
     for tab in words.TABS:
         open_tab(app, tab)
         assert "nan" not in words_of(app).lower().split()
-
-
-def front_end_row(data: dict, threshold: float) -> int:
-    """What Table.row of the front end does."""
-    return int(np.searchsorted(data["table"]["threshold"], threshold, side="left"))
-
-
-@pytest.mark.parametrize("size", [7, 300, 20_000])
-def test_the_control_gets_exact_counts(size: int) -> None:
-    rng = np.random.default_rng(size)
-    labels = rng.integers(0, 2, size)
-    probabilities = 1 / (1 + np.exp(-rng.normal(3 * labels - 1, 2)))
-    data = json.loads(drawing(threshold_table(labels, probabilities)))
-    table = data["table"]
-    assert table["complete"] == (size <= MAX_ROWS)
-    # Round thresholds are always exact; any threshold is where no row was left out.
-    asked = [0.0, 0.001, 0.31, 0.5, 0.62, 0.999, 1.0]
-    if table["complete"]:
-        asked += list(rng.random(50))
-    for threshold in asked:
-        row = front_end_row(data, threshold)
-        expected = confusion_at(labels, probabilities, threshold)
-        assert (table["tp"][row], table["fp"][row]) == (expected.tp, expected.fp)
-    assert (data["positives"], data["negatives"]) == (labels.sum(), size - labels.sum())
-
-
-def test_the_payload_of_a_large_table_stays_small() -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 200_000)
-    probabilities = 1 / (1 + np.exp(-rng.normal(3 * labels - 1, 2)))
-    text = drawing(threshold_table(labels, probabilities))
-    assert len(text) < 300_000
-
-
-@pytest.mark.parametrize("scale", ["odds", "even"])
-def test_the_bins_hold_every_image(scale: str) -> None:
-    labels = np.array([0, 0, 1, 1, 1])
-    probabilities = np.array([0.0, 0.4, 1e-9, 1.0, 0.9])
-    histogram = json.loads(drawing(threshold_table(labels, probabilities)))["histogram"]
-    assert sum(histogram[scale]["normal"]) == pytest.approx(1, abs=1e-3)
-    assert sum(histogram[scale]["pneumonia"]) == pytest.approx(1, abs=1e-3)
-
-
-def test_bins_even_in_probability() -> None:
-    labels, probabilities = np.array([0, 1, 1]), np.array([0.1, 0.5, 1.0])
-    bins = json.loads(drawing(threshold_table(labels, probabilities)))["histogram"]["even"]
-    assert [i for i, share in enumerate(bins["pneumonia"]) if share] == [30, 59]
-    assert [i for i, share in enumerate(bins["normal"]) if share] == [6]
-
-
-@pytest.mark.parametrize(
-    ("labels", "probabilities"),
-    [([1, 1], [0.5, 0.5]), ([0], [0.0]), ([0, 1], [1.0, 1.0]), ([0, 1], [0.0, 1.0])],
-)
-def test_the_payload_of_degenerate_scores_is_finite(
-    labels: list[int], probabilities: list[float]
-) -> None:
-    data = json.loads(drawing(threshold_table(labels, probabilities)))
-    low, high = data["histogram"]["range"]
-    assert low < high
-    assert data["positives"] == sum(labels)
