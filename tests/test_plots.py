@@ -79,7 +79,7 @@ def run(tmp_path: Path) -> Run:
         training={"seed": 1, "epochs": 3, "best_epoch": 2, "duration_s": 1.0, "date": ""},
         data={
             **dict.fromkeys(("name", "title", "fingerprint", "split_rule"), ""),
-            "counts": dict.fromkeys(("train", "val", "test"), {"normal": 1, "pneumonia": 1}),
+            "counts": {key: {"normal": 1, "pneumonia": 1} for key in ("train", "val", "test")},
         },
         metrics=metrics,
         weights_sha256="",
