@@ -15,7 +15,7 @@ PAGES = {
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
 }
 
-STYLE = Path(__file__).parent / "ui" / "assets" / "frame.css"
+ASSETS = Path(__file__).parent / "ui" / "assets"
 
 
 def links(usable: bool) -> None:
@@ -55,19 +55,20 @@ def model_picker(titles: dict[str, str]) -> None:
 def main() -> None:
     """Draw the frame and run the page inside it."""
     st.set_page_config(
-        words.APP_NAME, ":material/radiology:", layout="wide", initial_sidebar_state=240
+        words.APP_NAME, ASSETS / "icon.svg", layout="wide", initial_sidebar_state=240
     )
     page = st.navigation(
         [
-            st.Page(path, title=title, icon=icon, default=name == "overview")
-            for name, (path, title, icon) in PAGES.items()
+            # A named icon here is the tab's too, and that one is fetched from Google's fonts.
+            st.Page(path, title=title, icon="", default=name == "overview")
+            for name, (path, title, _) in PAGES.items()
         ],
         position="hidden",
     )
     usable = bool(cache.usable_runs())
     if usable:
         state.publish()
-    st.html(STYLE)
+    st.html(ASSETS / "frame.css")
     links(usable)
     body = st.container()
     with st.container(key="notice"):

@@ -19,7 +19,12 @@ def ways_in() -> None:
     columns = st.container(key="ways").columns(3)
     for column, (page, (label, line)) in zip(columns, words.WAYS.items(), strict=True):
         with column.container(border=True, height="stretch"):
-            st.page_link(f"pages/{page}.py", label=f"**{label}**", query_params=state.address())
+            st.page_link(
+                f"pages/{page}.py",
+                label=f"**{label}**",
+                icon=":material/arrow_forward:",
+                query_params=state.address(),
+            )
             st.caption(line)
 
 

@@ -9,55 +9,13 @@ from pneumo_core import CLASS_NAMES
 from pneumo_core.architectures import ARCHITECTURES, cam_stage
 from pneumo_core.detector import Prediction
 from pneumo_core.explain import METHODS
-from pneumo_core.metrics import confusion_at
-from pneumo_core.operating_point import OperatingPoint, threshold_words
 from pneumo_core.runs import Run
-from ui import cache, numbers, pictures, reading, state
+from ui import pictures, reading, state
 from ui.film import film as show_film
 from ui.film_source import choose_film
-from ui.probability_scale import probability_scale
 from ui.reading import Film
-from ui.words import common
+from ui.verdict import verdict
 from ui.words import predict as words
-
-
-def verdict(run: Run, film: Film, point: OperatingPoint, prediction: Prediction) -> None:
-    """The probability, where it lies on the scale, and what that means at the operating point."""
-    chance = prediction.probability
-    with st.container(key="probability"):
-        prevalence = numbers.percent(run.metrics["val"]["prevalence"])
-        st.metric(
-            words.PROBABILITY,
-            numbers.percent(chance),
-            help=words.IN_HUNDRED_HELP.format(prevalence=prevalence),
-        )
-    st.header(words.CALLED[prediction.prediction])
-    st.markdown(
-        words.SIDE[prediction.prediction].format(
-            threshold=threshold_words(point.threshold), point=point.name
-        )
-    )
-    probability_scale(chance, point.threshold, run.zones.around(point.threshold), key="scale")
-    st.markdown(words.IN_HUNDRED.format(count=numbers.in_hundred(chance)))
-    st.markdown(words.ZONES[prediction.zone])
-    if film.truth is None:
-        st.warning(words.TRAINED_ON, icon=":material/child_care:")
-    else:
-        st.info(words.SAMPLE_TRUTH.format(truth=common.truth(*film.truth)))
-    st.caption(at_point(run, point))
-    with st.expander(words.NOTE):
-        st.code(prediction.clinical_note, language=None, wrap_lines=True)
-
-
-def at_point(run: Run, point: OperatingPoint) -> str:
-    """The operating point by name, and how it does on the test films."""
-    scores = cache.scores(run, "test")
-    figures = confusion_at(scores["label"], scores["probability"], point.threshold).estimates()
-    return words.AT_POINT.format(
-        point=point.name,
-        sensitivity=numbers.share(figures["sensitivity"].to_json()),
-        specificity=numbers.share(figures["specificity"].to_json()),
-    )
 
 
 def evidence(run: Run, film: Film, prediction: Prediction) -> None:
@@ -79,24 +37,32 @@ def evidence(run: Run, film: Film, prediction: Prediction) -> None:
     cam, name = explanation.cam, words.CLASSES[target]
     opacity = show_film(explanation, film.key, name, key="film")
     if cam.map.any():
-        figures = {"worth": cam.worth, "against": cam.against}
+        # The odds on this page are calibrated, and so is what a unit does to them.
         st.markdown(
             words.WORTH.format(
                 target=name,
-                odds=words.odds(math.exp(min(cam.worth, 20))),
-                **{key: f"{value:.1f}" for key, value in figures.items()},
+                worth=f"{cam.worth:.1f}",
+                against=f"{cam.against:.1f}",
+                odds=words.odds(math.exp(min(cam.worth / run.temperature, 20))),
             ),
-            help=words.WORTH_HELP,
+            help=words.WORTH_HELP.format(factor=words.odds(math.exp(1 / run.temperature))),
         )
         if cam.worth < words.WEAK:
             st.info(words.WORTH_WEAK)
         if layer != layers[-1]:
-            st.caption(words.FIRST_ORDER.format(last=layers[-1]))
+            st.caption(words.FIRST_ORDER)
     else:
         st.info(words.NO_EVIDENCE.format(target=name))
-    method = METHODS[cam.method].title
+    rows, columns = cam.evidence.shape
     st.caption(
-        words.MAP_CAPTION.format(method=method, target=name, layer=cam.layer, model=run.title)
+        words.MAP_CAPTION.format(
+            method=METHODS[cam.method].title,
+            target=name,
+            layer=cam.layer,
+            rows=rows,
+            columns=columns,
+            model=run.title,
+        )
     )
     st.download_button(
         words.DOWNLOAD,

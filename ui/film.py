@@ -40,7 +40,6 @@ def film(explanation: Explanation, film_key: str, target: str, *, key: str) -> f
     height, width = explanation.film.shape
     top, left, box_height, box_width = explanation.box
     whole = (box_height, box_width) == (height, width)
-    original = words.ORIGINAL_WHOLE if whole else words.ORIGINAL
     opacity = (st.session_state.get(key) or {}).get("opacity", START)
     result = _mount(
         key=key,
@@ -50,8 +49,11 @@ def film(explanation: Explanation, film_key: str, target: str, *, key: str) -> f
             "ratio": width / height,
             "box": [top / height, left / width, box_height / height, box_width / width],
             "whole": whole,
-            "left": original.format(width=width, height=height),
+            "left": words.ORIGINAL_WHOLE if whole else words.ORIGINAL,
             "right": words.OVERLAY.format(target=target),
+            "weakest": words.WEAKEST,
+            "strongest": words.STRONGEST,
+            "colours": _key(),
             "label": words.OPACITY,
             "opacity": opacity,
         },
@@ -70,6 +72,13 @@ def heat(cam: np.ndarray) -> Image.Image:
 
     level = np.rint(np.clip(cam, 0, 1) * 255).astype(np.uint8)
     return Image.fromarray(np.dstack([colour_table()[level], level]))
+
+
+def _key() -> str:
+    """The colours of a map from none to most, as the stops of a gradient in CSS."""
+    from pneumo_core.explain import colour_table
+
+    return ", ".join("rgb({} {} {})".format(*colour) for colour in colour_table()[::51])
 
 
 @st.cache_data(scope="session", max_entries=2, show_spinner=False)

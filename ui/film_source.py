@@ -39,6 +39,8 @@ def _upload() -> Film | None:
         else:
             st.error(str(error))
     st.caption(words.UPLOAD_PRIVACY if film is None else f"{taken_as(film)} {words.UPLOAD_PRIVACY}")
+    if film is None and file is None:
+        st.markdown(words.NO_FILM)
     if film is not None and file is None:
         st.button(words.REMOVE, icon=":material/delete:", on_click=reading.forget_upload)
     return film

@@ -53,7 +53,7 @@ def gallery(run: Run, dataset: Dataset, cases: pd.DataFrame, target: Target | No
     heatmaps: Sequence[Heatmap | None] = [None] * len(ids)
     if target is not None:
         heatmaps = _heatmaps(run.name, run.weights_sha256, ids, target, run, dataset)
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="medium", key="tiles"):
         for case, heatmap in zip(cases.to_dict("records"), heatmaps, strict=True):
             _tile(run, dataset, case, heatmap)
 
@@ -69,7 +69,7 @@ def _tile(run: Run, dataset: Dataset, case: dict, heatmap: Heatmap | None) -> No
             alt=words.TILE_ALT.format(id=case["id"], truth=truth, percent=percent),
         )
         st.markdown(words.TILE.format(percent=percent))
-        lines = [truth, case["id"]]
+        lines = [words.TILE_TRUTH.format(truth=truth), case["id"]]
         if heatmap is not None:
             lines.append(words.TILE_WORTH.format(worth=f"{heatmap.worth:.1f}"))
         st.caption("  \n".join(lines))

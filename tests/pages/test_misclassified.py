@@ -108,8 +108,8 @@ def test_a_tile_says_probability_truth_and_leads_to_predict(
     worst = expected(tiny_app, "test", 1.0, "fn").iloc[0]
     kind = {"bacteria": "bacterial", "virus": "viral"}[worst["group"]]
     written = words_of(app)
-    assert f"{kind} pneumonia  \n{worst['id']}" in written
-    assert f"**{numbers.percent(worst['probability'])}** pneumonia" in written
+    assert f"Truth: {kind} pneumonia  \n{worst['id']}" in written
+    assert f"Model: **{numbers.percent(worst['probability'])}**" in written
     link = next(link for link in app.get("page_link") if link.proto.label == "Open in Predict")
     assert link.proto.page == "predict"
     assert "sample=" + worst["id"].replace("/", "%2F") in link.proto.query_string

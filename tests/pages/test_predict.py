@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,20 @@ def test_a_film_without_the_sign_is_called_normal(open_page: OpenPage, clear_fil
     assert "Below the threshold" in words
 
 
+def test_a_zone_is_told_with_the_test_films_that_are_wrongly_in_it(
+    open_page: OpenPage, tiny_app: Run, film: bytes, clear_film: bytes
+) -> None:
+    scores = tiny_app.scores("test")
+    zones = tiny_app.zones.around(tiny_app.operating_point.threshold)
+    normal, ill = scores["label"] == 0, scores["label"] == 1
+    high = int((normal & (scores["probability"] >= zones.rule_in)).sum())
+    low = int((ill & (scores["probability"] < zones.rule_out)).sum())
+    words = words_of(upload(open_page("predict"), film))
+    assert f"**Rule in.** On the test films, {high} of {normal.sum()} normal ones" in words
+    words = words_of(upload(open_page("predict"), clear_film))
+    assert f"**Rule out.** On the test films, {low} of {ill.sum()} with pneumonia" in words
+
+
 def test_the_map_names_its_method_layer_and_worth(
     open_page: OpenPage, tiny_app: Run, film: bytes
 ) -> None:
@@ -86,8 +101,11 @@ def test_the_map_names_its_method_layer_and_worth(
     words = words_of(app)
     assert f"worth **{explanation.worth:.1f} logit units** towards “pneumonia”" in words
     assert f"{explanation.cam.against:.1f} units speak against it" in words
+    odds = math.exp(explanation.worth / tiny_app.temperature)
+    assert f"(odds × {odds:,.0f})" in words, "the odds of the calibrated probability"
+    rows, columns = explanation.evidence.shape
     layer = explanation.cam.layer
-    assert f"Grad-CAM for “pneumonia”, layer {layer}, model Tiny CNN" in words
+    assert f"Grad-CAM for “pneumonia” at {layer}, {rows} × {columns} cells; Tiny CNN." in words
     assert "not where a disease is" in words
 
 
@@ -97,7 +115,7 @@ def test_the_other_class_can_be_explained(open_page: OpenPage, tiny_app: Run, fi
     assert target.value == "Pneumonia"
     target.set_value("Normal").run()
     explanation = PneumoniaDetector(tiny_app).explain(film, target="Normal")
-    assert f"Grad-CAM for “normal”, layer {explanation.cam.layer}" in words_of(app)
+    assert f"Grad-CAM for “normal” at {explanation.cam.layer}" in words_of(app)
 
 
 def test_units_before_the_last_layer_are_said_to_be_an_estimate(

@@ -6,6 +6,10 @@ SOURCE = "Where the film comes from"
 UPLOAD = "Your own film"
 SAMPLE = "A sample"
 UPLOADER = "Drop a chest X-ray here: PNG, JPEG or TIFF, up to 64 MB"
+NO_FILM = (
+    "You get the calibrated probability of pneumonia, the verdict at the threshold in use, and "
+    "where the network's evidence lies. No film at hand? Choose “A sample” above."
+)
 UPLOAD_PRIVACY = "The film stays in this session's memory and is gone when you close the page."
 REMOVE = "Remove this film"
 SAMPLE_PICKER = "Test film"
@@ -31,15 +35,13 @@ SIDE = {
     "Normal": "Below the threshold {threshold} of the operating point “{point}”.",
 }
 ZONES = {
-    "rule out": "Few films with pneumonia score this low.",
+    "rule out": "**Rule out.** On the test films, {count} of {of} with pneumonia are in this zone "
+    "too.",
     "uncertain": "**Uncertain: needs a reader.** The score lies between ruling out and ruling in.",
-    "rule in": "Few normal films score this high.",
+    "rule in": "**Rule in.** On the test films, {count} of {of} normal ones are in this zone too.",
 }
 CLASSES = {"Normal": "normal", "Pneumonia": "pneumonia"}
-AT_POINT = (
-    "Operating point “{point}”. On the test films: sensitivity {sensitivity}, specificity "
-    "{specificity}."
-)
+AT_POINT = "On the test films that means sensitivity {sensitivity}, specificity {specificity}."
 TRAINED_ON = (
     "Trained on children of one to five from one hospital, front views. For any other film this "
     "is a guess."
@@ -67,12 +69,11 @@ LAYER_HELP = (
     "model's own."
 )
 FIRST_ORDER = (
-    "Read before the last layer, these units are a first-order estimate and need not add up to "
-    "the score. At {last} they do."
+    "Read before the last layer, this is a first-order estimate: it need not add up to the score."
 )
 MAP_CAPTION = (
-    "{method} for “{target}”, layer {layer}, model {model}. It shows where this network's evidence "
-    "lies, not where a disease is."
+    "It shows where this network's evidence lies, not where a disease is. {method} for “{target}” "
+    "at {layer}, {rows} × {columns} cells; {model}."
 )
 WORTH = (
     "The map as a whole is worth **{worth} logit units** towards “{target}” (odds × {odds}); "
@@ -85,12 +86,14 @@ WORTH_WEAK = (
 )
 NO_EVIDENCE = "At this layer nothing on the film speaks for “{target}”, so the map is blank."
 WORTH_HELP = (
-    "Evidence adds up in logit units: one multiplies the odds by 2.7. Maps are stretched to the "
-    "full scale of colours, so the colours alone do not say how strong the evidence is."
+    "Evidence adds up in units of the network's logit; after calibration one unit multiplies the "
+    "odds by {factor}. Every map is stretched to the full scale of colours, so the colours alone "
+    "do not say how strong the evidence is."
 )
-ORIGINAL = "Original, {width} × {height} pixels; the dashed square is what the network sees"
-ORIGINAL_WHOLE = "Original, {width} × {height} pixels"
+ORIGINAL = "Original; the network sees the dashed square"
+ORIGINAL_WHOLE = "Original"
 OVERLAY = "Evidence for “{target}”"
+WEAKEST, STRONGEST = "none", "most"
 OPACITY = "Heatmap"
 DOWNLOAD = "Download the overlay"
 DOWNLOAD_NAME = "pneumolens-{target}.png"

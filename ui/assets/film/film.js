@@ -21,6 +21,9 @@ export default function ({ data, parentElement, setStateValue }) {
   all(".film")[1].alt = data.right
   find(".left").textContent = data.left
   find(".right").textContent = data.right
+  find(".weakest").textContent = data.weakest
+  find(".strongest").textContent = data.strongest
+  find(".key i").style.background = `linear-gradient(to right, ${data.colours})`
   find(".fade label").textContent = data.label
 
   const slider = find("input")

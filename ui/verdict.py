@@ -1,0 +1,72 @@
+"""What is said of a film: the probability, the verdict at the operating point, what it means."""
+
+import streamlit as st
+
+from pneumo_core.confusion import Confusion, confusion_at
+from pneumo_core.detector import Prediction
+from pneumo_core.operating_point import OperatingPoint, ZoneName, threshold_words
+from pneumo_core.runs import Run
+from ui import cache, numbers
+from ui.probability_scale import probability_scale
+from ui.reading import Film
+from ui.words import common
+from ui.words import predict as words
+
+
+def verdict(run: Run, film: Film, point: OperatingPoint, prediction: Prediction) -> None:
+    """Draw the probability, where it lies on the scale, and what it means at the operating point.
+
+    Args:
+        run: The model.
+        film: What was read.
+        point: The operating point in use.
+        prediction: The model's verdict on the film at that point.
+    """
+    chance = prediction.probability
+    with st.container(key="probability"):
+        prevalence = numbers.percent(run.metrics["val"]["prevalence"])
+        st.metric(
+            words.PROBABILITY,
+            numbers.percent(chance),
+            help=words.IN_HUNDRED_HELP.format(prevalence=prevalence),
+        )
+    st.header(words.CALLED[prediction.prediction])
+    st.markdown(
+        words.SIDE[prediction.prediction].format(
+            threshold=threshold_words(point.threshold), point=point.name
+        )
+    )
+    st.caption(_at_point(run, point))
+    probability_scale(chance, point.threshold, run.zones.around(point.threshold), key="scale")
+    count = numbers.in_hundred(chance)
+    zone = _in_zone(run, point, prediction.zone)
+    st.markdown(f"{words.IN_HUNDRED.format(count=count)}  \n{zone}")
+    if film.truth is None:
+        st.warning(words.TRAINED_ON, icon=":material/child_care:")
+    else:
+        st.info(words.SAMPLE_TRUTH.format(truth=common.truth(*film.truth)))
+    with st.expander(words.NOTE):
+        st.code(prediction.clinical_note, language=None, wrap_lines=True)
+
+
+def _at_point(run: Run, point: OperatingPoint) -> str:
+    """How the operating point does on the test films."""
+    figures = _on_test(run, point.threshold).estimates()
+    return words.AT_POINT.format(
+        sensitivity=numbers.share(figures["sensitivity"].to_json()),
+        specificity=numbers.share(figures["specificity"].to_json()),
+    )
+
+
+def _in_zone(run: Run, point: OperatingPoint, zone: ZoneName) -> str:
+    """What the zone means, and how many test films lie in it that should not."""
+    zones = run.zones.around(point.threshold)
+    out, into = _on_test(run, zones.rule_out), _on_test(run, zones.rule_in)
+    count, of = (into.fp, into.fp + into.tn) if zone == "rule in" else (out.fn, out.fn + out.tp)
+    return words.ZONES[zone].format(count=count, of=of)
+
+
+def _on_test(run: Run, threshold: float) -> Confusion:
+    """Right and wrong calls on the test films."""
+    scores = cache.scores(run, "test")
+    return confusion_at(scores["label"], scores["probability"], threshold)
