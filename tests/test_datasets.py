@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -237,6 +238,24 @@ def test_a_damaged_file_is_a_sentence(tmp_path, imbalanced, damage):
     with pytest.raises(DataError) as error:
         load_dataset("pneumoniamnist_imbalanced", path)
     assert str(error.value) == f"{path} is damaged and cannot be read: download it again."
+
+
+class Malice:
+    """Unpickling this makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    path, trace = tmp_path / "pneumoniamnist_imbalanced.npz", tmp_path / "was here"
+    np.savez(path, train_images=np.array([Malice(trace)], object))
+    with pytest.raises(DataError, match="is damaged and cannot be read"):
+        load_dataset("pneumoniamnist_imbalanced", path)
+    assert not trace.exists()
 
 
 @pytest.fixture

@@ -141,6 +141,19 @@ def test_what_a_recipe_must_have(tmp_path, key):
         load_recipe(str(path))
 
 
+def test_what_a_recipe_does_not_say_is_plain(two_phases):
+    found = load_recipe(two_phases)
+    assert found.loss == Loss("cross_entropy", balanced=False, label_smoothing=0.0)
+    assert (found.split, found.optimiser, found.batch_size) == ("patient", "adamw", 64)
+    assert (found.weight_decay, found.ema, found.clip) == (0, 0, 0)
+    assert found.flip_average is False
+    assert found.select == "val_auc"
+    first = found.phases[0]
+    assert (first.warmup, first.plateau, first.factor, first.patience) == (0, 2, 0.5, 0)
+    assert first.sampler == "shuffled"
+    assert first.augmentation is None
+
+
 # Changing
 
 
@@ -152,6 +165,9 @@ def test_what_a_recipe_must_have(tmp_path, key):
         ("phases.1.lr=1e-05", lambda r: r.phases[1].lr, 1e-5),
         ("phases.0.epochs=9", lambda r: (r.phases[0].epochs, r.phases[1].epochs), (9, 5)),
         ("phases.0.freeze=[]", lambda r: r.phases[0].freeze, ()),
+        ("phases.0.plateau=0", lambda r: r.phases[0].plateau, 0),
+        ("phases.1.patience=0", lambda r: r.phases[1].patience, 0),
+        ("batch_size=2", lambda r: r.batch_size, 2),
         ("phases.1.loss.gamma=3", lambda r: r.phases[1].loss, Loss("focal", gamma=3)),
         ("phases.0.loss.balanced=true", lambda r: r.phases[0].loss, Loss(balanced=True)),
         ("augmentation.shift=.1", lambda r: r.augmentation, Augmentation(rotate=5, shift=0.1)),
@@ -185,6 +201,7 @@ def test_later_changes_win_and_others_stay(two_phases):
         ("title=a: b", "title must be text, not {'a': 'b'}."),
         ("title=[1", "The value of 'title=[1' is not valid YAML."),
         ("title=2024-13-45", "The value of 'title=2024-13-45' is not valid YAML."),
+        ("phases.2.lr=1", "The recipe has no 'phases.2.lr' to set."),
         ("phases.9.lr=1", "The recipe has no 'phases.9.lr' to set."),
         ("phases.first.lr=1", "The recipe has no 'phases.first.lr' to set."),
         ("phases.0=1", "The recipe has no 'phases.0' to set."),
@@ -277,6 +294,14 @@ def test_larger_inputs_stay_and_overrides_come_last(two_phases):
     assert recipe.preprocess.input_size == 96
     with pytest.raises(RecipeError, match="inception_v3 needs inputs of at least 75 px, not 64"):
         load_recipe(two_phases, ["preprocess.input_size=64", "phases.0.freeze=[]"], "inception_v3")
+
+
+def test_inputs_that_are_large_enough_stay(tmp_path):
+    path = tmp_path / "mine.yaml"
+    content = {**TWO_PHASES, "phases": [{"epochs": 1, "lr": 0.1}]}
+    content["preprocess"] = {**TWO_PHASES["preprocess"], "input_size": 128}
+    path.write_text(yaml.safe_dump(content))
+    assert load_recipe(str(path), architecture="inception_v3").preprocess.input_size == 128
 
 
 def test_what_belongs_to_the_old_network_is_dropped(tmp_path):
