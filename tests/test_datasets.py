@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY_COUNTS, real_dataset
+from tests.conftest import TINY_COUNTS, real_dataset
 from PIL import Image
 
 from pneumo_core import datasets

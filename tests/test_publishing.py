@@ -23,7 +23,7 @@ from pneumo_core.datasets import Dataset, Split
 from pneumo_core.errors import TrainingError
 from pneumo_core.evaluation import predict_logits
 from pneumo_core.files import PROJECT_FOLDER
-from pneumo_core.operating_point import choose_zones
+from pneumo_core.operating_point import SensitivityAtLeast, SpecificityAtLeast, choose_zones
 from pneumo_core.publishing import concluded, publish, score, split_metrics
 from pneumo_core.recipe import Recipe
 from pneumo_core.runs import Run, list_runs, read_run
@@ -157,7 +157,9 @@ def test_choices_follow_from_validation(tiny_run):
     assert sum(rates(points["balanced"].threshold)) == pytest.approx(best_sum)
     assert rates(points["sensitivity 95 %"].threshold)[0] >= 0.95
     assert rates(points["screening"].threshold)[0] >= 0.97
-    assert tiny_run.zones == choose_zones(labels, chances, "val")
+    assert tiny_run.zones == choose_zones(
+        labels, chances, "val", SensitivityAtLeast(0.99), SpecificityAtLeast(0.99)
+    )
 
 
 def test_test_images_decide_nothing(copy, tiny_dataset):

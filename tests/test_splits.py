@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import real_dataset
+from tests.conftest import real_dataset
 
 from pneumo_core.datasets import VAL_BY_PATIENT, Dataset, load_dataset
 from pneumo_core.errors import DataError
