@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import TINY_COUNTS, real_dataset
 from PIL import Image
 
 from pneumo_core import datasets
@@ -26,6 +25,7 @@ from pneumo_core.datasets import (
 from pneumo_core.errors import DataError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.preprocess import Preprocess
+from tests.conftest import TINY_COUNTS, real_dataset
 
 
 def write_npz(path: Path, train: tuple[int, int], val=(3, 5), test=(4, 6), size: int = 28) -> Path:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.conftest import real_dataset
 
 from pneumo_core.datasets import VAL_BY_PATIENT, Dataset, load_dataset
 from pneumo_core.errors import DataError
@@ -15,6 +14,7 @@ from pneumo_core.splits import (
     split_as_listed,
     split_by_patient,
 )
+from tests.conftest import real_dataset
 
 
 def made_split(name: str, labels: list[int], patients: list[str]) -> Split:
