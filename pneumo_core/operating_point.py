@@ -231,17 +231,6 @@ def choose_zones(
     return ask_zones(labels, probabilities, split, rule_out, rule_in).zones
 
 
-def _between(table: ThresholdTable, row: int) -> tuple[float, float, float]:
-    """A threshold for a row, and the range that gives the row's counts: above low, up to high."""
-    high = float(table.thresholds[row])
-    if row == 0:
-        return high, high, high
-    low = float(table.thresholds[row - 1])
-    middle = (low + min(high, 1.0)) / 2
-    # Rounding may put the midpoint of two adjacent floats on the lower one, which is outside.
-    return (middle if low < middle else high), low, high
-
-
 def threshold_interval(
     labels: Any,
     probabilities: Any,
