@@ -20,7 +20,7 @@ from ui.words import predict as words
 
 def evidence(run: Run, film: Film, prediction: Prediction) -> None:
     """The film beside its heatmap, what the map is worth, and the map to take away."""
-    row = st.container(horizontal=True)
+    row = st.container(horizontal=True, key="asked")
     target = row.segmented_control(
         words.TARGET,
         CLASS_NAMES[::-1],

@@ -1,0 +1,126 @@
+"""One dashboard on the tiny run for a whole session of tests, and visitors who watch themselves."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pneumo_core.runs import Run
+from tests.browser.dashboard import FLAGS, PATIENCE, find_chromium, serving, settle
+
+OWN_SCHEMES = ("data", "blob")
+
+
+class Visitor:
+    """Somebody in a browser of their own, with all that passes between it and the server."""
+
+    def __init__(self, browser: Any, address: str, **options: Any) -> None:
+        options.setdefault("viewport", {"width": 1440, "height": 1000})
+        self.address = address
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE)
+        self.page = self.context.new_page()
+        self.urls: list[str] = []
+        self.frames: list[str] = []
+        self.faults: list[str] = []
+        self.page.on("request", lambda request: self.urls.append(request.url))
+        self.page.on("websocket", self._listen)
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+    def _listen(self, socket: Any) -> None:
+        self.urls.append(socket.url)
+        socket.on("framesent", lambda _: self.frames.append("sent"))
+        socket.on("framereceived", lambda _: self.frames.append("received"))
+
+    def _hear(self, message: Any) -> None:
+        # At /predict streamlit's client first asks for /predict/_stcore/..., to learn that it is
+        # not served below that path.
+        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+            self.faults.append(message.text)
+
+    def open(self, page: str = "", query: str = "") -> None:
+        """Open a page by its part of the address, and wait until it is drawn."""
+        self.page.goto(f"{self.address}/{page}{query}")
+        self.page.wait_for_selector("h1")
+        self.settle()
+
+    def go(self, title: str) -> None:
+        """Follow a link at the head of the page."""
+        self.page.locator(".st-key-links").get_by_role("link", name=title).click()
+        self.page.wait_for_url(f"**/{title.lower()}?**")
+        self.settle()
+
+    def settle(self) -> None:
+        settle(self.page)
+
+    def give(self, content: bytes, name: str = "film.png") -> None:
+        """Choose a file on the Predict page."""
+        chosen = {"name": name, "mimeType": "image/png", "buffer": content}
+        self.page.locator("input[type=file]").set_input_files(chosen)
+
+    def upload(self, content: bytes, name: str = "film.png") -> None:
+        """Choose a film on the Predict page and wait until it is read."""
+        self.give(content, name)
+        self.page.wait_for_selector(".heat", state="attached")
+        self.settle()
+
+    def leave(self) -> None:
+        """Close the browser; nothing may have gone wrong, and nobody else have been asked."""
+        self.context.close()
+        assert self.faults == []
+        own = urlsplit(self.address).netloc
+        assert [
+            url
+            for url in self.urls
+            if urlsplit(url).netloc != own and urlsplit(url).scheme not in OWN_SCHEMES
+        ] == []
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium. One a module: playwright does not run twice in one process."""
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("needs Chromium; PNEUMO_CHROMIUM may name one")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the dashboard's output goes."""
+    return tmp_path_factory.mktemp("dashboard") / "server.log"
+
+
+@pytest.fixture(scope="session")
+def dashboard(tiny_run: Run, tiny_data: Path, server_log: Path) -> Iterator[str]:
+    """Address of a dashboard that has the tiny run and the tiny data, and nothing else."""
+    environment = {"PNEUMO_WEIGHTS": str(tiny_run.path.parent), "PNEUMO_DATA": str(tiny_data)}
+    with serving(server_log, **environment) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: Any, dashboard: str) -> Iterator[Visit]:
+    """Start a visitor: `visit("predict", "?sample=...", color_scheme="dark")`."""
+    visitors = []
+
+    def start(page: str = "", query: str = "", **options: Any) -> Visitor:
+        visitor = Visitor(browser, dashboard, **options)
+        visitors.append(visitor)
+        visitor.open(page, query)
+        return visitor
+
+    yield start
+    for visitor in visitors:
+        visitor.leave()
