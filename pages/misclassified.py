@@ -78,7 +78,7 @@ def films(run: Run, chosen: pd.DataFrame, what: tuple) -> None:
         )
         pages = math.ceil(len(chosen) / A_PAGE)
         # The key holds what is listed, so that another list starts at its own first page.
-        page = st.pagination(pages, key=f"page-{what}") if pages > 1 else 1
+        page = st.pagination(pages, width="stretch", key=f"page-{what}") if pages > 1 else 1
     shown = chosen.iloc[(page - 1) * A_PAGE : page * A_PAGE]
     gallery(run, dataset, shown, TARGETS[what[-1]] if with_heatmaps else None)
 
