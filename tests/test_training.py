@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pneumo_core.architectures import create_model
+from pneumo_core.augment import Augmentation
 from pneumo_core.checkpoint import Checkpoint, load_checkpoint
 from pneumo_core.datasets import Dataset
 from pneumo_core.errors import TrainingError
@@ -248,15 +249,19 @@ def test_a_phase_starts_from_the_best_weights_of_the_one_before(tiny_dataset, tm
     dataset = replace(tiny_dataset, splits={**tiny_dataset.splits, "val": same})
     body = ["block1", "block2", "block3", "block4"]
     phases = {"epochs": 3, "lr": 0.01}, {"epochs": 1, "lr": 1e-9, "freeze": body}
-    states, trained = checkpoints(recipe(*phases), dataset, tmp_path / "x.pt")
-    first, last, after = states[0], states[2], states[3]
+    states, trained = checkpoints(recipe(*phases, ema=0.9), dataset, tmp_path / "x.pt")
+    best, last, after = states[0].average, states[2], states[3]
     assert trained.best_epoch == 1
-    for name in first.model:
+    for name in best:
         if name.startswith("features."):
-            assert torch.equal(after.model[name], first.model[name]), name
-    assert not torch.equal(after.model["features.0.1.weight"], last.model["features.0.1.weight"])
-    head = next(name for name in first.model if name.startswith("classifier."))
-    assert torch.allclose(after.model[head], first.model[head], atol=1e-6)
+            assert torch.equal(after.model[name], best[name]), name
+            assert torch.equal(after.average[name], best[name]), name
+    name = "features.0.1.weight"
+    assert not torch.equal(best[name], last.model[name])
+    assert not torch.equal(best[name], last.average[name])
+    assert torch.allclose(
+        after.model["classifier.0.weight"], best["classifier.0.weight"], atol=1e-6
+    )
     assert [row["phase"] for row in after.history] == [0, 0, 0, 1]
 
 
@@ -333,6 +338,29 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(Loss, "__call__", spy)
     return targets
+
+
+def test_a_phase_may_have_its_own_loss_and_augmentation(tiny_dataset, tmp_path, monkeypatch):
+    used = []
+    for kind in (Loss, Augmentation):
+
+        def spy(self: Any, *arguments: Any, compute: Any = kind.__call__) -> Any:
+            used.append(self)
+            return compute(self, *arguments)
+
+        monkeypatch.setattr(kind, "__call__", spy)
+    phases = (
+        {"epochs": 1, "lr": 1e-3, "loss": {"name": "focal"}},
+        {"epochs": 1, "lr": 1e-3, "augmentation": {"flip": 0.5}},
+    )
+    chosen = recipe(*phases, batch_size=100, loss={"balanced": True}, augmentation={"noise": 0.01})
+    train(chosen, tiny_dataset, seed=1, checkpoint=tmp_path / "x.pt")
+    assert used == [
+        Augmentation(noise=0.01),
+        Loss("focal"),
+        Augmentation(flip=0.5),
+        Loss(balanced=True),
+    ]
 
 
 def _lopsided(dataset: Dataset) -> Dataset:
