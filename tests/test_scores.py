@@ -82,6 +82,9 @@ def test_groups_are_named_in_order_and_gaps_form_one_group():
 
 def test_a_patient_without_a_name_stands_alone():
     assert as_clusters(["x", None, "x", None, "y"], 5).tolist() == [0, 2, 0, 3, 1]
+    assert as_clusters(np.array([5, 2, 5, 9]), 4).tolist() == [1, 0, 1, 2]
+    assert as_clusters(np.array([7, 10**9, 7]), 3).tolist() == [0, 1, 0]
+    assert as_clusters(np.array([-1, 4, -1]), 3).tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), "0.5", None, True])
