@@ -88,9 +88,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_dataset: Dataset) ->
 
 
 @pytest.fixture
-def tiny_app(
-    tiny_run: Run, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Run]:
+def tiny_app(tiny_run: Run, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """The dashboard's surroundings: the tiny run is all there is, the tiny data is found."""
     import streamlit as st
 
