@@ -94,12 +94,12 @@ def two_models(source: Source, one: Scored) -> None:
     ]
     rows = [
         {
-            "": words.FIGURES[key],
+            words.RIVAL_FIGURE: words.FIGURES[key],
             columns[0]: with_interval(key, mine[key]),
             columns[1]: with_interval(key, theirs[key]),
             words.DIFFERENCE: _difference(key, result, mine[key], theirs[key]),
             words.ONLY_ONE: _only_one(key, result),
-            "p": _p_value(key, result),
+            words.P_VALUE: _p_value(key, result),
         }
         for key in words.RIVAL_FIGURES
     ]

@@ -178,7 +178,8 @@ SHARED_PATIENTS = (
     "image does: expect validation to flatter."
 )
 INTERVALS = (
-    "95 % intervals: Wilson's, widened where images share a patient; Newcombe's for changes."
+    "95 % intervals: Wilson's, widened where images share a patient; DeLong's for the AUC; "
+    "Newcombe's for changes."
 )
 INTERVALS_ONE = (
     "95 % intervals: Wilson's, widened where images share a patient; DeLong's for the AUC."
@@ -263,7 +264,9 @@ RIVAL_TESTS = (
     "p is DeLong's for the AUC and McNemar's for the others, which counts the images that only one "
     "of the two gets right, first : second."
 )
+RIVAL_FIGURE = "Figure"
 DIFFERENCE = "Difference, points"
+P_VALUE = "p"
 RIVALS_ALT = "ROC curves of {a} and {b} on the same images, each with its threshold."
 ONLY_ONE = "Only one right"
 NO_RIVAL = (

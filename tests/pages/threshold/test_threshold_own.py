@@ -159,7 +159,7 @@ def test_they_can_be_set_beside_the_model_by_the_names_of_the_films(
     test = made_run.scores("test").sample(frac=1, random_state=0)
     own = pd.DataFrame({"label": test["label"], "score": 1 - test["probability"], "id": test["id"]})
     app = open_tab(bring(open_lab(), own), "models")
-    table = app.table[0].value.set_index("")
+    table = app.table[0].value.set_index(words.RIVAL_FIGURE)
     mine, its = table.loc["AUC"].iloc[:2].str.split(" ").str[0].astype(float)
     assert mine == pytest.approx(1 - its, abs=0.0011)
     assert its > 0.8

@@ -68,7 +68,7 @@ def test_two_models_at_their_own_thresholds(open_lab: Open, made_run: Run, other
     (sentence,) = [text.value for text in app.markdown if "has an AUC of" in text.value]
     assert "Tiny CNN has an AUC of" in sentence
     assert f"only Tiny CNN is right on {calls.only_a_right} images" in sentence
-    table = app.table[0].value.set_index("")
+    table = app.table[0].value.set_index(words.RIVAL_FIGURE)
     assert list(table.columns[:2]) == ["Tiny CNN, 0.300", "Another CNN, 0.600"]
     assert table.loc["AUC", "Another CNN, 0.600"].startswith(f"{areas.b.value:.3f} (")
     difference = f"{100 * areas.difference.value:+.1f} ("
