@@ -121,6 +121,7 @@ def _show_answer(one: Scored) -> None:
                 low=threshold_words(spread.low),
                 high=threshold_words(spread.high),
                 repeats=REPEATS,
+                how=words.BY_IMAGE if one.patients is None else words.BY_PATIENT,
             )
         )
     if one.split == "test":

@@ -20,7 +20,11 @@ _PNG_SCALE = 2
 
 def show(figure: go.Figure, alt: str, key: str) -> None:
     """Show a figure that is read out as ``alt``; its camera saves it as ``key`` and its format."""
-    camera = {"format": st.session_state.get(FORMAT) or "svg", "filename": key, "scale": _PNG_SCALE}
+    camera = {
+        "format": st.session_state.get(FORMAT) or "svg",
+        "filename": key.replace("_", "-"),
+        "scale": _PNG_SCALE,
+    }
     config = {
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],

@@ -99,12 +99,12 @@ OWN_FORMAT = (
 )
 OWN_TEMPLATE = "A small example to fill in"
 OWN_TEMPLATE_CSV = """label,score,id,patient,hospital
-1,0.97,film-1,anna,north
-1,0.81,film-2,anna,north
-1,0.35,film-3,ben,south
-0,0.62,film-4,cleo,south
-0,0.12,film-5,dora,north
-0,0.04,film-6,emil,south
+1,0.97,film-1,p1,north
+1,0.81,film-2,p1,north
+1,0.35,film-3,p2,south
+0,0.62,film-4,p3,south
+0,0.12,film-5,p4,north
+0,0.04,film-6,p5,south
 """
 OWN_READING = "Reading the scores…"
 OWN_ABOUT = "{count} images of your own, {share} with pneumonia."
@@ -143,8 +143,10 @@ CHOSEN_ON_TEST = (
 )
 RESAMPLED = (
     "Another {n} images of the same kind would have put it between **{low}** and **{high}** "
-    "(95 % of {repeats} resamples by patient)."
+    "(95 % of {repeats} resamples {how})."
 )
+BY_PATIENT = "by patient"
+BY_IMAGE = "image by image"
 ZONES = "Three zones instead of one threshold"
 ZONE_OUT = "Rule out: sensitivity of at least, %"
 ZONE_IN = "Rule in: specificity of at least, %"

@@ -75,6 +75,7 @@ def test_nothing_of_them_reaches_the_model(open_lab: Open, made_run: Run) -> Non
     app.button(key="ask_find").click().run()
     assert app.session_state[OWN_LAB].point.split == words.OWN_SPLIT
     assert "chosen on your scores" in app.success[0].value
+    assert "resamples image by image" in words_of(app)
     assert not [button for button in app.button if button.key == "threshold_use"]
     assert POINT not in app.session_state
     assert app.query_params["at"] == "0.37"
