@@ -45,7 +45,12 @@ phases:
 
 @pytest.fixture(scope="module", autouse=True)
 def _own_answer_to_sigterm() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
+    """Without the command's own, a signal is an error in a test and not the end of them all."""
+
+    def unanswered(*_: object) -> None:
+        raise AssertionError("SIGTERM was not answered")
+
+    before = signal.signal(signal.SIGTERM, unanswered)
     yield
     signal.signal(signal.SIGTERM, before)
 
@@ -80,7 +85,11 @@ def unbroken(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 def _started(folder: Path, data: Path, *arguments: str) -> subprocess.Popen[str]:
-    surroundings = {"PNEUMO_WEIGHTS": str(folder / "weights"), "PNEUMO_DATA": str(data)}
+    surroundings = {
+        "PNEUMO_WEIGHTS": str(folder / "weights"),
+        "PNEUMO_DATA": str(data),
+        "PYTHONUNBUFFERED": "",  # lines must come as they are written without it
+    }
     return subprocess.Popen(
         [sys.executable, PROJECT_FOLDER / "train_cli.py", *arguments],
         stdout=subprocess.PIPE,
