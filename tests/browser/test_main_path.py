@@ -69,7 +69,10 @@ def verdict(visitor: Visitor) -> Locator:
 
 def picture(visitor: Visitor, name: str) -> Image.Image:
     """A picture of the reading, "film" or "heat", as the browser has it."""
-    source = visitor.page.locator(f".{name}").last.get_attribute("src")
+    image = visitor.page.locator(f".{name}").last
+    # The element is there before the script beside it has given it its picture.
+    expect(image).to_have_attribute("src", re.compile("^data:image/png;base64,"))
+    source = image.get_attribute("src")
     return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
 
 
@@ -319,8 +322,9 @@ def test_the_keyboard_reaches_everything(visit: Visit, film: bytes, tmp_path: Pa
     visitor.settle()
 
     (tmp_path / "film.png").write_bytes(film)
-    tab_to(visitor, page.get_by_test_id("stFileUploader").locator("button"))
+    # The browser is asked early to hand the dialogue over: it takes a while until it does.
     with page.expect_file_chooser() as chooser:
+        tab_to(visitor, page.get_by_test_id("stFileUploader").locator("button"))
         page.keyboard.press("Enter")
     chooser.value.set_files(tmp_path / "film.png")
     page.wait_for_selector(".heat", state="attached")
