@@ -67,8 +67,6 @@ def publish(
     recipe: Recipe,
     dataset: Dataset,
     trained: Trained,
-    *,
-    replace_existing: bool = False,
     step: Callable[[str], None] | None = None,
 ) -> Run:
     """Write a run: weights, scores, history, figures and plots.
@@ -76,19 +74,17 @@ def publish(
     Everything is written into a hidden folder beside `target` and renamed at the end.
 
     Args:
-        target: Folder of the run, e.g. `weights/resnet18`; must not exist unless
-            `replace_existing`.
+        target: Folder of the run, e.g. `weights/resnet18`; must not exist.
         recipe: As it was run.
         dataset: The one it was trained on, with "val" and "test".
         trained: What training left.
-        replace_existing: Put the new run in the place of one that is there.
         step: Called with what is being done, in words.
 
     Raises:
         TrainingError: If `target` exists, or the weights leave float16's range.
         OSError: If the disk is full or not writable; nothing is left behind then.
     """
-    if target.exists() and not replace_existing:
+    if target.exists():
         raise TrainingError(f"{target} exists already: choose another name with --out.")
     say = step or (lambda _: None)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,13 +106,7 @@ def publish(
         from pneumo_core.plots import write_plots
 
         write_plots(read_run(staging), dataset)
-        if target.exists():
-            # Aside, not away: deleting takes time, in which neither run would be whole.
-            replaced = target.rename(staging.with_name(f"{staging.name}-replaced"))
-            staging.rename(target)
-            shutil.rmtree(replaced)
-        else:
-            staging.rename(target)
+        staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return read_run(target)

@@ -327,18 +327,6 @@ def test_a_file_of_that_name_is_not_touched(trained, tiny_dataset, tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_run_is_replaced_only_by_a_whole_one(occupied, trained, tiny_dataset, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_save_history", _fail)
-        with pytest.raises(OSError, match="No space"):
-            publish(occupied, RECIPE, tiny_dataset, trained, replace_existing=True)
-    assert _everything(occupied) == {"precious": b"work"}
-    run = publish(occupied, RECIPE, tiny_dataset, trained, replace_existing=True)
-    assert run.path == occupied
-    assert not (occupied / "precious").exists()
-
-
-@pytest.mark.usefixtures("undrawn")
 def test_the_default_and_the_neighbours_stay(trained, tiny_dataset, tmp_path):
     (tmp_path / "DEFAULT").write_text("old\n", encoding="utf-8")
     for name in ("old", ".run.2.partial-abc"):
