@@ -17,7 +17,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pneumo_core import publishing
 from pneumo_core.architectures import create_model
 from pneumo_core.datasets import Dataset, Split
 from pneumo_core.errors import TrainingError
