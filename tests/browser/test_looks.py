@@ -16,7 +16,7 @@ MAIN = {
     "": ".js-plotly-plot .main-svg",
     "predict": ".stage",
     "threshold": "[data-curve=roc]:has(.point)",
-    "misclassified": ".st-key-tiles img",
+    "misclassified": ".st-key-tiles > :first-child img",
 }
 """The part of each page that one looks at: its chart or its film."""
 
