@@ -28,9 +28,9 @@ Target = Literal["Normal", "Pneumonia"]
 TRAINED_ON = "The model knows front views of children aged one to five from one hospital."
 
 _ZONE_NOTES: Mapping[ZoneName, str] = {
-    "rule out": "It lies below the rule-out threshold: few films with pneumonia score this low.",
+    "rule out": "It lies below the rule-out threshold.",
     "uncertain": "It lies between the rule-out and the rule-in threshold: it needs a reader.",
-    "rule in": "It lies above the rule-in threshold: few normal films score this high.",
+    "rule in": "It lies at or above the rule-in threshold.",
 }
 
 
