@@ -346,7 +346,10 @@ def _plain(key: str, value: float | None) -> str:
         return "∞"
     if key in ("f1", "auc"):
         return f"{value:.3f}"
-    return f"{value:.2g}" if key in _NO_SHARES else f"{100 * value:.1f}"
+    if key not in _NO_SHARES:
+        return f"{100 * value:.1f}"
+    # Two digits, but never as a power of ten.
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
 
 
 def _count(estimate: Estimate) -> str:

@@ -15,9 +15,16 @@ from pneumo_core.decision import at_prevalence
 from pneumo_core.errors import DataError
 from pneumo_core.intervals import auc_delong, difference
 from pneumo_core.operating_point import OperatingPoint, Zones, zone_rows
+from pneumo_core.proportions import Estimate
 from pneumo_core.resampling import resample
 from pneumo_core.scores import ABOVE_ONE
-from pneumo_core.threshold_report import Sample, operating_point_json, report_html, table_csv
+from pneumo_core.threshold_report import (
+    Sample,
+    figure_words,
+    operating_point_json,
+    report_html,
+    table_csv,
+)
 from pneumo_core.threshold_svg import BINS, Curve, roc_svg, scores_svg
 
 POINT = OperatingPoint("screening", 0.3, "sensitivity of at least 97 %", "val", "2026-11-02")
@@ -289,3 +296,8 @@ def test_the_table_as_csv():
             assert row[name] == "" if value is None else float(row[name]) == round(value, 6)
     assert rows[-1]["ppv"] == ""
     assert rows[0]["npv"] == ""
+
+
+def test_large_ratios_are_written_out():
+    assert figure_words("lr_positive", Estimate(130.8, 23.7, 741.2)) == ("131 (24 to 741)")
+    assert figure_words("lr_positive", Estimate(99.6, 9.2, None)) == ("100 (9.2 to ∞)")

@@ -68,4 +68,7 @@ def _plain(name: str, value: float | None) -> str:
         return "∞"
     if name in ("auc", "f1"):
         return f"{value:.3f}"
-    return f"{value:#.2g}".rstrip(".") if name in RATIOS else f"{100 * value:.1f}"
+    if name not in RATIOS:
+        return f"{100 * value:.1f}"
+    # Two digits, but never as a power of ten.
+    return f"{value:.0f}" if value >= 99.5 else f"{value:#.2g}".rstrip(".")
