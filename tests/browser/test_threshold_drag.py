@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from pneumo_core.confusion import confusion_at
 from pneumo_core.runs import SCORES_FILE, Run, read_run
@@ -270,7 +271,9 @@ def test_own_scores_get_the_same_control_and_leave_the_model_alone(
     lab.page.get_by_role("tab", name="By group").click()
     lab.page.get_by_role("cell", name="north").first.wait_for()
     lab.page.get_by_text("This model", exact=True).click()
-    lab.page.get_by_role("button", name="Save ROC as SVG").wait_for(state="attached")
+    # The control of the own scores stays until that of the model has taken its place.
+    expect(lab.page.get_by_text("images of your own")).to_have_count(0, timeout=60_000)
+    expect(lab.page.get_by_role("button", name="Save ROC as SVG")).to_have_count(1, timeout=60_000)
     lab.settle()
     assert lab.counts()[0] + lab.counts()[3] == 40
 
