@@ -8,9 +8,9 @@ says what the page adds, whatever the machine.
     python benchmarks/threshold_release.py                 the default run's scores
     python benchmarks/threshold_release.py --own 1000000   own scores, that many, uploaded first
 
-Measured on two cores while a training ran on them: an empty fragment 23 to 29 ms; the default
-run's scores 70 ms (Take away) to 217 ms (Your clinic, which draws two charts anew); a million own
-scores 54 to 181 ms, 1.9 s from the file to the first drawing, 0.15 MB sent for it.
+Measured on two cores with nothing else running: an empty fragment 23 to 24 ms; the default run's
+scores 47 ms (Two models) to 140 ms (Your clinic, which draws two charts anew); a million own scores
+33 to 128 ms, 1.3 s from the file to the first drawing, 0.15 MB sent for it.
 """
 
 import argparse
@@ -31,15 +31,10 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 PROJECT = Path(__file__).parent.parent
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+sys.path.insert(0, str(PROJECT))
+
+from tests.browser.dashboard import FLAGS, find_chromium  # noqa: E402
+
 EMPTY_APP = """
 import streamlit as st
 
@@ -168,7 +163,7 @@ def main() -> None:
         served(folder / "empty.py") as empty,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         base = statistics.median(empty_fragment(page, empty, options.repeats))
         print(f"{'empty fragment':<28} {base:6.0f} ms")
