@@ -12,6 +12,7 @@ PAGES = {
     "overview": ("pages/overview.py", words.PAGE_OVERVIEW, ":material/home:"),
     "predict": ("pages/predict.py", words.PAGE_PREDICT, ":material/radiology:"),
     "threshold": ("pages/threshold.py", words.PAGE_THRESHOLD, ":material/tune:"),
+    "models": ("pages/models.py", words.PAGE_MODELS, ":material/leaderboard:"),
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
 }
 

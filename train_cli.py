@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import DataError, PneumoError, RecipeError, TrainingError
-from pneumo_core.runs import Run, read_run, weights_folder
+from pneumo_core.runs import Run, read_run, run_folder, weights_folder
 
 # torch comes with the recipes; importing it where it is needed keeps Ctrl-C clean meanwhile.
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ examples:
   python train_cli.py                             the default recipe, on MedMNIST's PneumoniaMNIST
   python train_cli.py --recipe resnet18 --seed 2  another recipe or seed
   python train_cli.py --set phases.0.lr=0.0005    any field of the recipe
+  python train_cli.py --preview                   what the network would be shown, as a picture
   python train_cli.py --resume                    go on after a stop, to the same result
 """
 
@@ -49,6 +50,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument("--arch", help="another network than the recipe's, e.g. densenet121")
     parser.add_argument("--data", help="the data set, or a folder that holds it")
+    parser.add_argument(
+        "--download",
+        action="store_true",
+        help="get the chest_xray data from Kaggle if they are not there (needs kagglehub)",
+    )
     parser.add_argument("--split", choices=("patient", "official"), help="how to split train/val")
     parser.add_argument("--epochs", type=int, help="epochs of each phase, at most")
     parser.add_argument("--seed", type=int, help="of all that is random (default 1)")
@@ -70,6 +76,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="KEY=VALUE",
         help="change a field of the recipe; may be repeated",
     )
+    parser.add_argument(
+        "--preview",
+        nargs="?",
+        const="",
+        metavar="FILE.png",
+        help="draw what the network is shown, augmentation and all, and do not train",
+    )
     return parser.parse_args(arguments)
 
 
@@ -82,7 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse_arguments(arguments)
         if options.resume is None:
             recipe, seed = _recipe(options), _seed(options)
-            target = _folder(options.out or f"{recipe.name}-seed{seed}")
+            if options.preview is not None:
+                return _preview(options, recipe, seed)
+            target = run_folder(options.out or f"{recipe.name}-seed{seed}")
             run = _start(options, recipe, seed, target)
         else:
             target = _stopped_run(options)
@@ -112,6 +127,17 @@ def _way_on(target: Path | None) -> str:
     return f"go on with: python train_cli.py --resume {shlex.quote(name)}"
 
 
+def _preview(options: argparse.Namespace, recipe: "Recipe", seed: int) -> int:
+    from pneumo_core.preview import has_augmentation, write_contact_sheet
+
+    path = Path(options.preview or f"{recipe.name}-preview.png").expanduser()
+    write_contact_sheet(path, recipe, _dataset(recipe, options), seed=seed)
+    if not has_augmentation(recipe):
+        print(f"{recipe.title} has no augmentation: these are the plain films.")
+    print(path)
+    return 0
+
+
 def _recipe(options: argparse.Namespace) -> "Recipe":
     from pneumo_core.recipe import DEFAULT_RECIPE, load_recipe
 
@@ -132,19 +158,13 @@ def _seed(options: argparse.Namespace) -> int:
     return seed
 
 
-def _folder(name: str) -> Path:
-    """Folder of a run: a plain name lies in the weights folder, a path where it says."""
-    path = Path(name).expanduser()
-    return path if len(path.parts) > 1 else weights_folder() / path
-
-
 def _checkpoint(target: Path) -> Path:
     return target.parent / ".checkpoints" / f"{target.name}.pt"
 
 
 def _stopped_run(options: argparse.Namespace) -> Path:
     """Folder of the run that --resume means."""
-    fixed = ("recipe", "arch", "split", "epochs", "seed", "pretrained", "overrides")
+    fixed = ("recipe", "arch", "split", "epochs", "seed", "pretrained", "overrides", "preview")
     given = [f"--{name}" for name in fixed if getattr(options, name) not in (None, [])]
     if given:
         named = ", ".join(given).replace("overrides", "set")
@@ -154,7 +174,7 @@ def _stopped_run(options: argparse.Namespace) -> Path:
     if options.resume and options.out:
         raise TrainingError("--resume names the run already: leave out --out.")
     if options.resume or options.out:
-        return _folder(options.resume or options.out)
+        return run_folder(options.resume or options.out)
     found = (weights_folder() / ".checkpoints").glob("*.pt")
     latest = max(found, key=lambda path: path.stat().st_mtime, default=None)
     if latest is None:
@@ -184,7 +204,7 @@ def _start(options: argparse.Namespace, recipe: "Recipe", seed: int, target: Pat
     if target.exists():
         raise TrainingError(f"{target} exists already: choose another name with --out.")
     device = pick_device(options.device)
-    dataset = _dataset(recipe, options.data)
+    dataset = _dataset(recipe, options)
     with _held(target):
         if _checkpoint(target).exists():
             raise TrainingError(
@@ -211,7 +231,7 @@ def _resume(options: argparse.Namespace, target: Path) -> Run:
             return _completed(target, identity)
         recipe = Recipe.from_json(identity["recipe"])
         device = pick_device(options.device)
-        dataset = _dataset(recipe, options.data)
+        dataset = _dataset(recipe, options)
         seed, origin = identity["seed"], identity["origin"]
         return _train(target, recipe, dataset, device, seed, origin, resume=True)
 
@@ -262,12 +282,16 @@ def _train(
     initial_weights: Mapping[str, Any] | None = None,
     resume: bool = False,
 ) -> Run:
+    from pneumo_core.audit import audit
+    from pneumo_core.audit_report import audit_summary
     from pneumo_core.publishing import publish
     from pneumo_core.training import train
 
     for name, split in dataset.splits.items():
         counts = split.counts()
         print(f"{name:>5}: {counts['normal']} normal, {counts['pneumonia']} pneumonia")
+    for sentence in audit_summary(audit(dataset, decode=False)):
+        print(f"- {sentence}")
     print(f"Training {recipe.title} on {dataset.title} ({device.type}), seed {seed}.", flush=True)
     checkpoint = _checkpoint(target)
     with ProgressBar() as bar:
@@ -287,20 +311,34 @@ def _train(
     return run
 
 
-def _dataset(recipe: "Recipe", data: str | None) -> "Dataset":
-    from pneumo_core.datasets import download_dataset, find_dataset, load_dataset
+def _dataset(recipe: "Recipe", options: argparse.Namespace) -> "Dataset":
+    from pneumo_core.datasets import data_folders, find_dataset, load_dataset
 
+    data = options.data
     try:
         find_dataset(recipe.data, data)
     except DataError:
-        if data or recipe.data == "chest_xray":
-            raise
-        from tqdm import tqdm
+        if recipe.data == "chest_xray" and options.download:
+            from pneumo_core.kaggle import download_chest_xray
 
-        print(f"{recipe.data} is not on this machine: downloading it from MedMNIST.")
-        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {remaining} left") as bar:
-            download_dataset(recipe.data, lambda share: bar.update(round(100 * share) - bar.n))
+            folder = Path(data).expanduser() if data else data_folders()[0]
+            print(f"Downloading chest_xray from Kaggle into {folder}, 1.2 GB.", flush=True)
+            download_chest_xray(folder)
+        elif data or recipe.data == "chest_xray":
+            raise
+        else:
+            _download_from_medmnist(recipe.data)
     return load_dataset(recipe.data, data, recipe.split)
+
+
+def _download_from_medmnist(name: str) -> None:
+    from tqdm import tqdm
+
+    from pneumo_core.datasets import download_dataset
+
+    print(f"{name} is not on this machine: downloading it from MedMNIST.")
+    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {remaining} left") as bar:
+        download_dataset(name, lambda share: bar.update(round(100 * share) - bar.n))
 
 
 class ProgressBar:
@@ -323,6 +361,9 @@ class ProgressBar:
             total = progress.epochs * progress.batches
             # disable=None: no bar where the output is a file; the lines are enough there.
             self._bar = tqdm(total=total, initial=done, unit="batch", disable=None)
+        if progress.record is None and progress.batch == 0:
+            self._bar.set_postfix_str(f"epoch {progress.epoch}, features of the frozen stages")
+            return
         if progress.record is None:
             self._bar.update(1)
             self._bar.set_postfix_str(f"epoch {progress.epoch}, loss {progress.loss:.3f}")
@@ -331,13 +372,19 @@ class ProgressBar:
         self._bar.write(
             f"epoch {row.epoch}/{progress.epochs}: train loss {row.train_loss:.4f}, "
             f"val loss {row.val_loss:.4f}, val AUC {row.val_auc:.4f}, "
-            f"val accuracy {row.val_accuracy:.4f}, {row.seconds:.0f} s, "
+            f"val accuracy {row.val_accuracy:.4f}, {row.seconds:.0f} s{_saved(row.saved_seconds)}, "
             f"about {row.seconds * (progress.epochs - row.epoch) / 60:.0f} min left"
         )
         sys.stdout.flush()  # a log file should grow while the training goes on
 
 
+def _saved(seconds: float) -> str:
+    return f" ({seconds:.0f} s saved by kept features)" if seconds else ""
+
+
 def _print_figures(run: Run) -> None:
+    from pneumo_core.class_report import report_text
+
     point = run.operating_point
     print(f"\nThreshold {point.threshold:.3f} ({point.name}: {point.rule}, on validation)")
     print(f"{'':24}{'validation':>24}{'test':>24}")
@@ -347,6 +394,8 @@ def _print_figures(run: Run) -> None:
     for key in ("accuracy_at_half", "ece", "brier"):
         cells = (f"{run.metrics[split][key]:.4f}" for split in ("val", "test"))
         print(f"{key:24}" + "".join(f"{cell:>24}" for cell in cells))
+    for split, title in (("val", "validation"), ("test", "test")):
+        print(f"\n{report_text(title, run.metrics[split])}")
     print(f"\nRun:   {run.path}\nPlots: {run.path / 'plots'}")
 
 

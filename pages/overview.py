@@ -8,6 +8,7 @@ import streamlit as st
 from pneumo_core import figures
 from pneumo_core.confusion import threshold_table
 from pneumo_core.intervals import wilson
+from pneumo_core.model_table import members
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
 from ui import cache, numbers, state
@@ -103,14 +104,16 @@ def learned_from(run: Run) -> None:
         hide_index=True,
     )
     training = run.training
+    networks = members(run) or (training,)
     st.caption(
         " ".join(
             (
                 words.SPLIT_RULES[run.data["split_rule"]],
-                words.TRAINED_HOW.format(
+                (words.TRAINED_HOW if len(networks) == 1 else words.JOINED_HOW).format(
+                    count=len(networks),
                     epochs=training["epochs"],
-                    best=training["best_epoch"],
-                    seed=training["seed"],
+                    best=", ".join(str(one["best_epoch"]) for one in networks),
+                    seed=", ".join(str(one["seed"]) for one in networks),
                     minutes=max(1, round(training["duration_s"] / 60)),
                     date=training["date"],
                 ),

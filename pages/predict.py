@@ -11,9 +11,11 @@ from pneumo_core.detector import Prediction
 from pneumo_core.explain import METHODS
 from pneumo_core.runs import Run
 from ui import pictures, reading, state
+from ui.familiarity import familiarity
 from ui.film import film as show_film
 from ui.film_source import choose_film
 from ui.reading import Film
+from ui.similar_cases import similar_cases
 from ui.verdict import verdict
 from ui.words import predict as words
 
@@ -102,15 +104,18 @@ def main() -> None:
     film = choose_film(run)
     if film is None:
         return
-    if film.image.colourful:
-        st.warning(words.COLOURFUL)
-    prediction = reading.predict(run, film, point)
+    novelty = reading.novelty(run, film)
     left, right = st.container(key="reading").columns([2, 3], gap="large")
     with left:
+        # Here an objection moves neither the film nor the page's head.
+        if not familiarity(novelty, film):
+            return
+        prediction = reading.predict(run, film, point)
         verdict(run, film, point, prediction)
     with right:
         evidence(run, film, prediction)
         seen(run, film)
+        similar_cases(run, novelty)
 
 
 main()

@@ -33,6 +33,7 @@ class ModelSpec:
             weights it started from were trained so: "keras" (resnet50: a block's stride sits on
             its first 1x1 convolution instead of its 3x3) or "google" (inception_v3: Mixed_7c
             pools by maximum instead of by mean).
+        members: how many such networks there are, trained apart, whose outputs are averaged.
     """
 
     architecture: str
@@ -43,6 +44,7 @@ class ModelSpec:
     dropout: float = 0.0
     cam_layer: str = ""
     variant: str = "torchvision"
+    members: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,18 @@ def create_model(spec: ModelSpec) -> nn.Module:
         RecipeError: unknown architecture, or a combination that does not exist.
     """
     _check(spec)
-    return ARCHITECTURES[spec.architecture].build(spec)
+    build = ARCHITECTURES[spec.architecture].build
+    if spec.members == 1:
+        return build(spec)
+    return networks.Ensemble(build(spec) for _ in range(spec.members))
+
+
+def members_of(model: nn.Module) -> Sequence[nn.Module]:
+    """Return the single networks a model is made of: itself, unless it is an ensemble.
+
+    What a stage is, is a matter of the single network.
+    """
+    return list(model.members) if isinstance(model, networks.Ensemble) else [model]
 
 
 def pneumonia_logit(outputs: Tensor) -> Tensor:
@@ -196,6 +209,8 @@ def _check(spec: ModelSpec) -> None:
         raise RecipeError(f"hidden must be a whole number, 0 for none, not {spec.hidden!r}.")
     if not isinstance(spec.dropout, int | float) or not 0 <= spec.dropout < 1:
         raise RecipeError(f"dropout must be at least 0 and below 1, not {spec.dropout!r}.")
+    if isinstance(spec.members, bool) or not isinstance(spec.members, int) or spec.members < 1:
+        raise RecipeError(f"members must be a whole number of at least 1, not {spec.members!r}.")
     cam_stage(spec)
 
 
@@ -256,6 +271,7 @@ _REGISTERED = (
         **_RESNET,
         pretrained="resnet18",
     ),
+    Architecture("resnet18_half", "ResNet-18 of half the width", networks.resnet18_half, **_RESNET),
     Architecture(
         name="mobilenet_v2",
         title="MobileNetV2",

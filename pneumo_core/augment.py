@@ -21,6 +21,8 @@ class Augmentation:
         rotate: Largest rotation, in degrees either way.
         shift: Largest shift along each axis, as a share of the side.
         zoom: Largest change of scale, as a share: 0.1 draws from 0.9 to 1.1.
+        stretch: Largest change of the aspect ratio, as a share: at 0.2 an image is drawn out
+            along one axis and pressed along the other by up to the square root of 1.2.
         shear: Largest shear, in degrees either way.
         flip: Probability of a horizontal flip.
         brightness: Largest change of brightness, as a share of full scale.
@@ -36,6 +38,7 @@ class Augmentation:
     rotate: float = 0.0
     shift: float = 0.0
     zoom: float = 0.0
+    stretch: float = 0.0
     shear: float = 0.0
     flip: float = 0.0
     brightness: float = 0.0
@@ -76,18 +79,20 @@ class Augmentation:
         return self._degraded(images, draw).clamp(0, 1)
 
     def _moved(self, images: Tensor, draw: "_Draw") -> Tensor:
-        if not any((self.rotate, self.shift, self.zoom, self.shear, self.flip)):
+        if not any((self.rotate, self.shift, self.zoom, self.stretch, self.shear, self.flip)):
             return images
         angle = draw.between(-self.rotate, self.rotate) * (math.pi / 180)
         shear = torch.tan(draw.between(-self.shear, self.shear) * (math.pi / 180))
         scale = 1 / draw.between(1 - self.zoom, 1 + self.zoom)
         mirror = 1 - 2 * draw.happens(self.flip)
+        limit = math.log1p(self.stretch) / 2
+        ratio = torch.exp(draw.between(-limit, limit)) if limit else torch.ones_like(scale)
         cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
         # A share of the side is twice that in grid_sample's coordinates, which run from -1 to 1.
         across, down = (2 * draw.between(-self.shift, self.shift) for _ in range(2))
         rows = [
-            torch.stack([cos * mirror, cos * shear - sin, across], dim=1),
-            torch.stack([sin * mirror, sin * shear + cos, down], dim=1),
+            torch.stack([cos * mirror * ratio, (cos * shear - sin) * ratio, across], dim=1),
+            torch.stack([sin * mirror / ratio, (sin * shear + cos) / ratio, down], dim=1),
         ]
         grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
         # Edges are continued: black corners would mark an image as augmented.

@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from pneumo_core.errors import TrainingError
+from pneumo_core.errors import RecipeError, TrainingError
 from pneumo_core.files import written_whole
+from pneumo_core.recipe import Recipe
 
 SCHEMA = 1
 
@@ -63,6 +64,19 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             # What torch's own writer makes of a full disk.
             sentence = "The checkpoint cannot be written, perhaps because the disk is full"
             raise OSError(errno.EIO, sentence, str(path)) from error
+
+
+def same_run(found: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Whether two identities are of one run.
+
+    A recipe's field that one of them lacks, because it was written before there was such a field,
+    counts as having its default.
+    """
+    try:
+        recipes = [Recipe.from_json(identity["recipe"]) for identity in (found, expected)]
+    except RecipeError:
+        return False
+    return recipes[0] == recipes[1] and {**found, "recipe": None} == {**expected, "recipe": None}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -135,7 +135,10 @@ def find_dataset(name: str = "pneumoniamnist", data: str | Path | None = None) -
         if _is_dataset(name, folder / wanted):
             return folder / wanted
     if name == "chest_xray":
-        advice = "get 'Chest X-Ray Images (Pneumonia)' from Kaggle and unpack it into ./data"
+        advice = (
+            "fetch it with train_cli.py --download, get 'Chest X-Ray Images (Pneumonia)' from "
+            "Kaggle and unpack it into ./data"
+        )
     else:
         advice = f"put {wanted} from medmnist.com into ./data"
     raise DataError(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from pneumo_core import CLASS_NAMES, NOTICE
+from pneumo_core.architectures import members_of
 from pneumo_core.calibration import probability
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation import predict_logits
@@ -20,6 +22,9 @@ from pneumo_core.runs import Run, default_run, read_run
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from pneumo_core.novelty import Novelty
+    from pneumo_core.reference import Reference
 
     ImageLike = bytes | str | os.PathLike[str] | Image.Image | np.ndarray | GreyImage
 
@@ -180,6 +185,63 @@ class PneumoniaDetector:
                 flip_average=self.run.flip_average,
                 device=self.device,
             )
+
+    @cached_property
+    def reference(self) -> "Reference | None":
+        """What the run keeps of its training images; None where it keeps nothing.
+
+        Raises:
+            RunError: If its file is damaged.
+        """
+        from pneumo_core.reference import read_reference
+
+        return read_reference(self.run)
+
+    def novelty(self, image: "ImageLike") -> "Novelty | None":
+        """Whether an image looks like the films the model knows; see `novelty.judge`.
+
+        None where the run keeps nothing of its training images.
+
+        Raises:
+            ImageError: If it is not an image that can be read.
+            RunError: If what the run keeps is damaged.
+        """
+        from pneumo_core.novelty import judge, network_features
+
+        reference = self.reference
+        if reference is None:
+            return None
+        film = image if isinstance(image, GreyImage) else read_image(image)
+        with self.lock:
+            features = network_features(self.run, self._model, reference.stages)
+            return judge(reference, features, film)
+
+    def member_probabilities(self, image: "ImageLike") -> tuple[float, ...]:
+        """The probability of pneumonia that each network of an ensemble gives, in [0, 1].
+
+        Each member's log-odds under the ensemble's temperature; with one or two outputs their mean
+        log-odds is the ensemble's. Where they lie far apart, the verdict hangs on chance in
+        training (Lakshminarayanan et al., NeurIPS 2017). Empty for a single network.
+
+        Raises:
+            ImageError: If it is not an image that can be read.
+        """
+        members = members_of(self._model)
+        if len(members) == 1:
+            return ()
+        squares = self._squares([_pixels(image)])
+        with self.lock:
+            logits = [
+                predict_logits(
+                    member,
+                    self.run.preprocess,
+                    squares,
+                    flip_average=self.run.flip_average,
+                    device=self.device,
+                )[0]
+                for member in members
+            ]
+        return tuple(probability(np.array(logits), self.run.temperature).tolist())
 
     def explain(
         self,

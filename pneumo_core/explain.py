@@ -3,18 +3,19 @@
 The library computes the raw map; everything around it is ours, for these reasons. It scales every
 map between its minimum and its maximum, so that one without evidence shows a red spot all the
 same: we keep the raw map, in units of the logit where the method has units. It leaves the model in
-eval mode and its `with` block swallows IndexError: we restore everything and hide nothing. It
-runs gradients back to the input, and fails when every parameter is frozen: we start the graph at
-the layer that is read. (An in-place operation on that layer's output then is an error, instead of
-silently changing what the library has saved; no stage in the registry is followed by one.)
+eval mode: we restore everything. It runs the network anew for every method and gradients back to
+the input, and fails when every parameter is frozen: we run it once for all methods and start the
+graph at the layer that is read. (An in-place operation on that layer's output then is an error; no
+stage in the registry is followed by one.)
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -22,11 +23,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pneumo_core import CLASS_NAMES
-from pneumo_core.architectures import ModelSpec, cam_stage, pneumonia_logit, stage_module
+from pneumo_core.architectures import (
+    ModelSpec,
+    cam_stage,
+    members_of,
+    pneumonia_logit,
+    stage_module,
+)
+from pneumo_core.attribution import integrated_gradients
+from pneumo_core.cells import Score
 from pneumo_core.errors import PneumoError
+from pneumo_core.occlusion import occlusion
 
 if TYPE_CHECKING:
     from pytorch_grad_cam.base_cam import BaseCAM
+
+INPUT = "input"
+"""What stands for the stage in the results of methods that read the input."""
 
 NO_EVIDENCE = 1e-6
 """Evidence, in logits, whose peak is below this is rounding error: its map is blank."""
@@ -39,7 +52,9 @@ class Method:
     Attributes:
         name: the registry's name for it.
         title: the name people use.
-        build: makes the library's object for a model and its layers.
+        build: makes the library's object for a model and its layers; None for a method that reads
+            no layer.
+        on_input: draws the raw maps (N, h, w) of a method that works on the network's input.
         in_logits: the map is in units of the logit: a first-order share of it, cell by cell.
             Otherwise `CamResult.worth` and `against` compare only with the same method's.
         by_class: the map depends on the target. If not, it shows what the layer responds to.
@@ -49,7 +64,8 @@ class Method:
 
     name: str
     title: str
-    build: Callable[[nn.Module, list[nn.Module]], "BaseCAM"]
+    build: Callable[[nn.Module, list[nn.Module]], "BaseCAM"] | None = None
+    on_input: Callable[[nn.Module, Tensor, Score], Tensor] | None = None
     in_logits: bool = False
     by_class: bool = True
     slow: bool = False
@@ -70,7 +86,7 @@ class CamResult:
         against: sum of the negative evidence, as a number >= 0.
         method: name in `METHODS`.
         target: "Normal" or "Pneumonia".
-        layer: name of the stage that was read.
+        layer: name of the stage that was read, or `INPUT`.
     """
 
     map: np.ndarray
@@ -114,7 +130,8 @@ def explain(
     The Grad-CAM evidence at position (i, j) is sum_k w_k A_k(i, j), with A the layer's activations
     and w_k the mean over positions of d logit / d A_k (Selvaraju et al., ICCV 2017). For a network
     that ends in global average pooling and a linear layer, the evidence at its last stage adds up
-    to the logit minus the bias, and HiResCAM's map is the same one.
+    to the logit minus the bias, and HiResCAM's map is the same one. Of an ensemble, the map is the
+    mean of its members' maps.
 
     The model may be in training mode and have frozen parameters; its modes, flags, gradients and
     hooks are afterwards as they were, also after an error. The call changes them meanwhile, so a
@@ -126,35 +143,77 @@ def explain(
         batch: preprocessed images, float (N, C, S, S).
         method: name in `METHODS`.
         target: the class whose log-odds are explained, "Normal" or "Pneumonia".
-        layer: name of the stage to read; by default the spec's, or the architecture's own.
+        layer: name of the stage to read; by default the spec's, or the architecture's own. A
+            method that works on the input reads none.
 
     Raises:
         PneumoError: an unknown method or class.
         RecipeError: a stage that CAM cannot read.
     """
-    if method not in METHODS:
-        raise PneumoError(f"There is no method {method!r}: choose from {', '.join(METHODS)}.")
-    chosen, score, stage = METHODS[method], LogitTarget(target), cam_stage(spec, layer)
+    return explain_by(model, spec, batch, [method], target=target, layer=layer)[method]
+
+
+def explain_by(
+    model: nn.Module,
+    spec: ModelSpec,
+    batch: Tensor,
+    methods: Sequence[str],
+    *,
+    target: str = "Pneumonia",
+    layer: str | None = None,
+) -> dict[str, list[CamResult]]:
+    """Draw the maps of several methods; one forward and one short backward pass serve all of them.
+
+    All but `methods`, names in `METHODS`, as in `explain`.
+
+    Returns:
+        For each method, in the order of `methods`, one map an image.
+    """
+    for name in methods:
+        if name not in METHODS:
+            raise PneumoError(f"There is no method {name!r}: choose from {', '.join(METHODS)}.")
+    score, stage = LogitTarget(target), cam_stage(spec, layer)
     if len(batch) == 0:
-        return []
-    module = stage_module(model, spec, stage)
+        return {name: [] for name in methods}
+    chosen = [METHODS[name] for name in methods]
     # A caller may be in inference mode, whose tensors can take no part in autograd.
     with torch.inference_mode(False), torch.enable_grad(), _at_rest(model):
-        device = next(model.parameters()).device
-        raw = _raw_maps(model, module, batch.detach().clone().to(device), chosen, score)
-    floor = NO_EVIDENCE if chosen.in_logits else 0.0
-    return [
-        CamResult(
-            map=_scaled(evidence, tuple(batch.shape[2:]), floor),
-            evidence=evidence,
-            worth=float(np.maximum(evidence, 0).sum(dtype=np.float64)),
-            against=float(np.maximum(-evidence, 0).sum(dtype=np.float64)),
-            method=method,
-            target=target,
-            layer=stage,
-        )
-        for evidence in raw
-    ]
+        inputs = batch.detach().clone().to(next(model.parameters()).device)
+        raw = {
+            each.name: each.on_input(model, inputs, score).numpy()
+            for each in chosen
+            if each.on_input
+        }
+        reading = [each for each in chosen if not each.on_input]
+        if reading:
+            # An ensemble's log-odds are the mean of its members', and so is the evidence for them.
+            parts = [
+                _raw_maps(member, stage_module(member, spec, stage), inputs, reading, score)
+                for member in members_of(model)
+            ]
+            raw |= {each.name: np.mean([part[each.name] for part in parts], 0) for each in reading}
+    size = (int(batch.shape[2]), int(batch.shape[3]))
+    return {
+        each.name: [
+            _result(evidence, each, target, INPUT if each.on_input else stage, size)
+            for evidence in raw[each.name]
+        ]
+        for each in chosen
+    }
+
+
+def _result(
+    evidence: np.ndarray, method: Method, target: str, layer: str, size: tuple[int, int]
+) -> CamResult:
+    return CamResult(
+        map=_scaled(evidence, size, NO_EVIDENCE if method.in_logits else 0.0),
+        evidence=evidence,
+        worth=float(np.maximum(evidence, 0).sum(dtype=np.float64)),
+        against=float(np.maximum(-evidence, 0).sum(dtype=np.float64)),
+        method=method.name,
+        target=target,
+        layer=layer,
+    )
 
 
 @contextmanager
@@ -174,29 +233,42 @@ def _at_rest(model: nn.Module) -> Iterator[None]:
 
 
 def _raw_maps(
-    model: nn.Module, layer: nn.Module, batch: Tensor, method: Method, score: LogitTarget
-) -> np.ndarray:
-    """Return the method's maps (N, h, w), float32, before any rectifying and scaling."""
-    with ExitStack() as stack:
-        # Hooks run in the order they are made, and the library's needs an output with a gradient.
-        stack.enter_context(layer.register_forward_hook(_start_graph))
-        cam = method.build(model, [layer])
-        saved = cam.activations_and_grads
-        stack.callback(saved.release)
-        outputs = saved(batch)
-        if cam.uses_gradients:
-            sum(score(output) for output in outputs).backward()
-        activations = saved.activations[0].float().numpy()
-        gradients = saved.gradients[0].float().numpy() if cam.uses_gradients else None
-    # From here on no hook is left: methods that run the network again would fill memory with
-    # activations that nobody reads.
+    model: nn.Module,
+    layer: nn.Module,
+    batch: Tensor,
+    methods: Sequence[Method],
+    score: LogitTarget,
+) -> dict[str, np.ndarray]:
+    """Return each method's maps (N, h, w), float32, before any rectifying and scaling."""
+    cams = {}
+    for method in methods:
+        cams[method.name] = method.build(model, [layer])  # type: ignore[misc]
+        # Methods that run the network again would fill memory with activations that nobody reads.
+        cams[method.name].activations_and_grads.release()
+    kept: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda _module, _inputs, output: _start_graph(kept, output))
+    try:
+        outputs = model(batch)
+    finally:
+        hook.remove()
+    gradients = None
+    if any(cam.uses_gradients for cam in cams.values()):
+        (gradient,) = torch.autograd.grad(sum(score(output) for output in outputs), kept[0])
+        gradients = gradient.float().cpu().numpy()
+    activations = kept[0].detach().float().cpu().numpy()
     targets = [score] * len(batch)
-    maps = cam.get_cam_image(batch, layer, targets, activations, gradients, eigen_smooth=False)
-    return np.asarray(maps, np.float32)
+    return {
+        name: np.asarray(
+            cam.get_cam_image(batch, layer, targets, activations, gradients, eigen_smooth=False),
+            np.float32,
+        )
+        for name, cam in cams.items()
+    }
 
 
-def _start_graph(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-    return output.requires_grad_(True)
+def _start_graph(kept: list[Tensor], output: Tensor) -> Tensor:
+    kept.append(output.requires_grad_(True))
+    return output
 
 
 def _scaled(evidence: np.ndarray, size: tuple[int, int], floor: float) -> np.ndarray:
@@ -255,13 +327,17 @@ def _eigen_cam(model: nn.Module, layers: list[nn.Module]) -> "BaseCAM":
 
 
 def _random_cam(model: nn.Module, layers: list[nn.Module]) -> "BaseCAM":
-    """Build the control: random channel weights, the same at every call and for every image."""
+    """Build the control: random channel weights, drawn for each image, the same at every call.
+
+    One draw for all images would by chance be in favour of some class, and one figure over many
+    images would speak of that draw alone.
+    """
 
     class SeededRandomCAM(_library().RandomCAM):
         def get_cam_weights(self, *inputs: Any) -> np.ndarray:
-            images, channels = inputs[3].shape[:2]
-            weights = np.random.default_rng(0).uniform(-1, 1, channels).astype(np.float32)
-            return np.tile(weights, (images, 1))
+            channels = inputs[3].shape[1]
+            draws = [np.random.default_rng(crc32(image.numpy())) for image in inputs[0].cpu()]
+            return np.stack([draw.uniform(-1, 1, channels) for draw in draws]).astype(np.float32)
 
     return SeededRandomCAM(model, layers)
 
@@ -275,6 +351,8 @@ METHODS: dict[str, Method] = {
         Method("layercam", "LayerCAM", _from_library("LayerCAM")),
         Method("eigencam", "Eigen-CAM", _eigen_cam, by_class=False),
         Method("scorecam", "Score-CAM", _from_library("ScoreCAM"), slow=True),
+        Method("occlusion", "Occlusion", on_input=occlusion),
+        Method("integrated", "Integrated gradients", on_input=integrated_gradients, in_logits=True),
         Method("randomcam", "Random weights", _random_cam, by_class=False, control=True),
     )
 }

@@ -1,9 +1,9 @@
-"""How each network is built: torchvision's with our stem and head, a small CNN, and CBAM.
+"""How each network is built: torchvision's with our stem and head, a small CNN, CBAM, ensembles.
 
 torchvision takes seconds to import, so only the builders that need it import it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +32,22 @@ class PooledClassifier(nn.Module):
         """Map images (N, C, H, W) to raw outputs (N, K)."""
         pooled = F.adaptive_avg_pool2d(self.features(images), 1)
         return self.classifier(pooled.flatten(1))
+
+
+class Ensemble(nn.Module):
+    """Networks of one kind, trained apart, whose raw outputs are averaged.
+
+    With one or two outputs that is the mean of the members' log-odds; with more, the geometric
+    mean of their probabilities.
+    """
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to raw outputs (N, K)."""
+        return torch.stack([member(images) for member in self.members]).mean(0)
 
 
 def small_cnn_features(
@@ -207,6 +223,32 @@ def resnet18(spec: "ModelSpec") -> nn.Module:
     from pneumo_core.vision import torchvision
 
     return _finish_resnet(torchvision.models.resnet18(num_classes=1), spec)
+
+
+def resnet18_half(spec: "ModelSpec") -> nn.Module:
+    """Build a ResNet-18 of half the width: a quarter of the weights and of the work."""
+    from pneumo_core.vision import torchvision
+
+    block = torchvision.models.resnet.BasicBlock
+    model = torchvision.models.resnet18(num_classes=1)
+    model.conv1 = nn.Conv2d(3, 32, 7, stride=2, padding=3, bias=False)
+    model.bn1 = nn.BatchNorm2d(32)
+    before = 32
+    for index, width in enumerate((32, 64, 128, 256)):
+        stride = 1 if index == 0 else 2
+        shortcut = None
+        if stride == 2:
+            shortcut = nn.Sequential(
+                nn.Conv2d(before, width, 1, stride=2, bias=False), nn.BatchNorm2d(width)
+            )
+        first = block(before, width, stride, shortcut)
+        setattr(model, f"layer{index + 1}", nn.Sequential(first, block(width, width)))
+        before = width
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    model.fc = nn.Linear(before, 1)
+    return _finish_resnet(model, spec)
 
 
 def resnet50(spec: "ModelSpec") -> nn.Module:

@@ -17,6 +17,7 @@ from pneumo_core.calibration import expected_calibration_error, probability, rel
 from pneumo_core.confusion import ThresholdTable, confusion_at, threshold_table
 from pneumo_core.files import written_whole
 from pneumo_core.intervals import Estimate
+from pneumo_core.model_table import members
 from pneumo_core.palette import PALETTE
 from pneumo_core.runs import PLOTS_FOLDER, Run
 
@@ -306,9 +307,10 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     history = run.history()
+    kept = sorted(one["best_epoch"] for one in members(run) or (run.training,))
     figure = _figure(4.2)
     axes = figure.subplots()
-    _head(axes, run, title)
+    _head(axes, run, title if len(kept) == 1 else f"{title}, mean of {len(kept)} networks")
     for split in ("train", "val"):
         axes.plot(
             history["epoch"],
@@ -318,19 +320,20 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
             label=SPLIT_TITLES[split],
             **SPLIT_STYLES[split],
         )
-    best = run.training["best_epoch"]
-    chosen = history.loc[history["epoch"] == best, f"val_{measure}"]
-    axes.axvline(best, color=PALETTE.point, linewidth=1)
+    chosen = history[history["epoch"].isin(kept)]
+    for epoch in kept:
+        axes.axvline(epoch, color=PALETTE.point, linewidth=1)
     axes.plot(
-        [best] * len(chosen),
-        chosen,
+        chosen["epoch"],
+        chosen[f"val_{measure}"],
         "o",
         color=PALETTE.point,
         markersize=8,
-        label=f"Chosen epoch: {best}",
+        label=f"Chosen epoch{'s' * (len(kept) > 1)}: {', '.join(map(str, kept))}",
     )
     _label(axes, "Epoch", "")
-    axes.set_xlim(0.5, history["epoch"].max() + 0.5)
+    # An ensemble's history ends with its shortest member's, which another may have outlived.
+    axes.set_xlim(0.5, max(history["epoch"].max(), *kept) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(axes, "lower right")
     return figure

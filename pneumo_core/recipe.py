@@ -1,7 +1,7 @@
 """A training recipe: all choices of a run, read from YAML, checked before anything starts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from pneumo_core.losses import Loss
 from pneumo_core.preprocess import Preprocess
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
-DEFAULT_RECIPE = "resnet18"
+DEFAULT_RECIPE = "pneumolens"
 
 Schedule = Literal["constant", "cosine", "plateau"]
 Sampler = Literal["shuffled", "balanced"]
@@ -43,6 +43,9 @@ class Phase:
         patience: Stop the phase after so many epochs without improvement; 0 for never.
         augmentation: In place of the recipe's, where given.
         loss: In place of the recipe's, where given.
+        input_size: In place of the preprocessing's, where given: early phases on smaller inputs
+            cost less and need not lose by it (progressive resizing, Howard 2018; Tan & Le,
+            EfficientNetV2, 2021).
     """
 
     epochs: int
@@ -56,6 +59,7 @@ class Phase:
     patience: int = 0
     augmentation: Augmentation | None = None
     loss: Loss | None = None
+    input_size: int | None = None
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "phases: epochs must be at least 1")
@@ -124,7 +128,12 @@ class Recipe:
             self.model.channels == self.preprocess.channels,
             "model.channels and preprocess.channels must be the same",
         )
-        check_input_size(self.model, self.preprocess.input_size)
+        _require(
+            self.model.members == 1,
+            "model.members must be 1: train the members of an ensemble apart, each with a seed of "
+            "its own, and join them with python -m pneumo_core ensemble",
+        )
+        self._check_input_sizes()
         stages = ARCHITECTURES[self.model.architecture].stages
         for stage in (stage for phase in self.phases for stage in phase.freeze):
             _require(
@@ -132,6 +141,31 @@ class Recipe:
                 f"phases: {self.model.architecture} has no stage {stage!r} to freeze: "
                 f"choose from {', '.join(stages)}",
             )
+
+    def _check_input_sizes(self) -> None:
+        size = self.preprocess.input_size
+        check_input_size(self.model, size)
+        for phase in self.phases:
+            if phase.input_size is not None:
+                check_input_size(self.model, phase.input_size)
+                _require(
+                    phase.input_size <= size,
+                    f"phases: input_size is for smaller inputs than preprocess.input_size, {size}; "
+                    f"{phase.input_size} is larger",
+                )
+        _require(
+            self.phases[-1].input_size in (None, size),
+            f"phases: the last phase must train at preprocess.input_size, {size}: leave its "
+            "input_size out",
+        )
+
+    def preprocess_in(self, number: int) -> Preprocess:
+        """From the squares of `preprocess` to the network's input in phase `number`, from 0."""
+        size = self.phases[number].input_size
+        if size is None:
+            return self.preprocess
+        # source_size says what the squares are; they are the whole run's.
+        return replace(self.preprocess, input_size=size, source_size=self.preprocess.square_size)
 
     @property
     def epochs(self) -> int:
@@ -208,6 +242,11 @@ def _put_architecture(content: dict[str, Any], name: str) -> None:
         size = preprocess.get("input_size")
         if not isinstance(size, int) or size < known.minimum_size:
             preprocess["input_size"] = known.minimum_size
+        phases = content.get("phases")
+        for phase in phases if isinstance(phases, list) else ():
+            size = phase.get("input_size") if isinstance(phase, dict) else None
+            if isinstance(size, int) and size < known.minimum_size:
+                phase["input_size"] = known.minimum_size
 
 
 def _override(content: dict[str, Any], override: str) -> None:

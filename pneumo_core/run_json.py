@@ -1,16 +1,38 @@
 """What `run.json` must hold, so that no page need doubt the values it reads from there.
 
-A shape is a type or several of them, or a list or mapping of shapes.
+A shape is a type or several of them, or a list or mapping of shapes, or one that may be absent.
 """
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any
+
+
+@dataclass(frozen=True)
+class MayLack:
+    """A shape of something that a run may lack."""
+
+    shape: Any
+
+
+_ABSENT = object()
 
 _NUMBER = (int, float)
 _ESTIMATE = [(int, float, NoneType)] * 3
 _COUNTS = {"normal": int, "pneumonia": int}
+_KINDS = {
+    "sensitivity": dict.fromkeys(("bacteria", "virus"), MayLack(_ESTIMATE)),
+    "bacteria_against_virus": MayLack(
+        {
+            "threshold": _NUMBER,
+            "counts": {"bacteria": int, "virus": int},
+            **dict.fromkeys(("auc", "sensitivity", "specificity", "accuracy"), _ESTIMATE),
+        }
+    ),
+    "confusion": MayLack([[int] * 3] * 3),
+}
 _FIGURES = {
     "n": int,
     **dict.fromkeys(("prevalence", "threshold", "accuracy_at_half", "brier", "ece"), _NUMBER),
@@ -19,6 +41,7 @@ _FIGURES = {
     **dict.fromkeys(("lr_positive", "lr_negative"), _ESTIMATE),
     "confusion": [int] * 4,
     "per_class": dict,
+    "kinds": MayLack(_KINDS),
 }
 
 RUN_SHAPE: Mapping[str, Any] = {
@@ -32,6 +55,8 @@ RUN_SHAPE: Mapping[str, Any] = {
     "recipe": dict,
     "training": {
         **dict.fromkeys(("seed", "epochs", "best_epoch"), int),
+        "ms_per_image": MayLack(_NUMBER),
+        "ms_threads": MayLack(int),
         "duration_s": _NUMBER,
         "date": str,
     },
@@ -49,10 +74,14 @@ def misfit(value: Any, shape: Any, place: str = "") -> str | None:
 
     Keys that the shape does not name may hold anything; numbers must be finite.
     """
+    if isinstance(shape, MayLack):
+        return None if value is _ABSENT else misfit(value, shape.shape, place)
     if isinstance(shape, Mapping):
         if not isinstance(value, Mapping):
             return place
-        parts = ((f"{place}.{key}".lstrip("."), value.get(key), shape[key]) for key in shape)
+        parts = (
+            (f"{place}.{key}".lstrip("."), value.get(key, _ABSENT), shape[key]) for key in shape
+        )
     elif isinstance(shape, list):
         if not isinstance(value, list) or len(value) != len(shape):
             return place

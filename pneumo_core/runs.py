@@ -34,6 +34,8 @@ SAVED_POINTS_FILE = "operating_points.json"
 PLOTS_FOLDER = "plots"
 DEFAULT_FILE = "DEFAULT"
 SCORE_COLUMNS = ("split", "id", "patient", "group", "label", "logit")
+KIND_COLUMN = "kind_logit"
+"""A further column of scores for networks of three outputs: log-odds of bacterial against viral."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +53,11 @@ class Run:
         zones: Rule-out and rule-in thresholds.
         recipe: The recipe as it was run.
         training: seed, epochs, best_epoch, duration_s, device, threads, precision, pretrained,
-            parameters, versions, date.
-        data: name, title, fingerprint, split_rule, counts {split: {normal, pneumonia}}.
+            parameters, ms_per_image on the CPU with ms_threads threads, versions, date; what
+            keeping frozen features saved as cached_stages and saved_s; for an ensemble also
+            members, one training each.
+        data: name, title, fingerprint, split_rule, counts {split: {normal, pneumonia}}, and in
+            newer runs what the audit of the data found.
         metrics: {"val": ..., "test": ...}, each as `metrics.summary` gives it.
         weights_sha256: Of `model.safetensors`.
     """
@@ -95,7 +100,8 @@ class Run:
         try:
             text = {"split": str, "id": str, "patient": str, "group": str}
             table = pd.read_csv(self.path / SCORES_FILE, dtype=text, keep_default_na=False)
-            table = table[list(SCORE_COLUMNS)].astype({"label": int, "logit": float})
+            kind = {KIND_COLUMN: float} if KIND_COLUMN in table else {}
+            table = table[[*SCORE_COLUMNS, *kind]].astype({"label": int, "logit": float, **kind})
             if not table["label"].isin((0, 1)).all():
                 raise ValueError("labels are 0 or 1")
             table["probability"] = probability(table["logit"].to_numpy(), self.temperature)
@@ -110,8 +116,8 @@ class Run:
             split: "val" or "test".
 
         Returns:
-            Columns split, id, patient, group, label (0 or 1), logit, probability (calibrated);
-            one row an image.
+            Columns split, id, patient, group, label (0 or 1), logit, kind_logit (three outputs
+            only), probability (calibrated); one row an image.
 
         Raises:
             RunError: If the file is missing or damaged, or has no such split.
@@ -201,6 +207,12 @@ def weights_folder() -> Path:
     """Folder of the runs: `PNEUMO_WEIGHTS`, or `weights/` of the project."""
     named = os.environ.get("PNEUMO_WEIGHTS")
     return Path(named).expanduser() if named else PROJECT_FOLDER / "weights"
+
+
+def run_folder(name: str) -> Path:
+    """Folder of a run that need not exist: a plain name's in `weights_folder()`, a path itself."""
+    path = Path(name).expanduser()
+    return path if len(path.parts) > 1 else weights_folder() / path
 
 
 def read_run(path: str | Path) -> Run:

@@ -1,15 +1,22 @@
-"""What comes next in a training run, as functions of its recipe and its history alone."""
+"""The history of a training run, and what comes next: functions of it and the recipe alone."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
 
 from pneumo_core.recipe import Phase, Recipe
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One row of `history.csv`; losses in nats, areas and accuracies in [0, 1]."""
+    """One row of `history.csv`; losses in nats, areas and accuracies in [0, 1].
+
+    `cached_stages` is how many frozen stages did not run, for their features are kept from the
+    phase's start; `saved_seconds` is what that saved, 0 in the epoch that computes them.
+    """
 
     epoch: int
     phase: int
@@ -22,6 +29,32 @@ class EpochRecord:
     val_accuracy: float
     val_f1: float
     seconds: float
+    cached_stages: int = 0
+    saved_seconds: float = 0.0
+
+
+def quality_figures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    """Loss, AUC, accuracy and F1 of one epoch's logits, as an `EpochRecord` holds them.
+
+    Args:
+        labels: (N,), 1 for pneumonia.
+        logits: (N,), log-odds of pneumonia; the threshold is 0.
+
+    Returns:
+        "loss" in nats, "auc" (0.5 where there is one class only), "accuracy" and "f1" in [0, 1].
+    """
+    from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+    positive = logits >= 0
+    # log(1 + exp(-z)) without overflow, z signed so that the right answer is positive.
+    losses = np.logaddexp(0, np.where(labels == 1, -logits, logits))
+    both = len(np.unique(labels)) == 2
+    return {
+        "loss": float(losses.mean()),
+        "auc": float(roc_auc_score(labels, logits)) if both else 0.5,
+        "accuracy": float(accuracy_score(labels, positive)),
+        "f1": float(f1_score(labels, positive, zero_division=0)),
+    }
 
 
 def next_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> tuple[int, int] | None:
@@ -35,8 +68,17 @@ def next_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> tuple[int, int
 
 
 def best_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> int:
-    """Number, from 1, of the epoch that is best on validation; the earliest of equals."""
-    return max(history, key=lambda record: (_quality(recipe, record), -record.epoch)).epoch
+    """Number, from 1, of the epoch that is best on validation; the earliest of equals.
+
+    Epochs before the last change of input size do not count: they say how good the weights are
+    on inputs that the run is no longer about.
+    """
+
+    def size(record: EpochRecord) -> int:
+        return recipe.preprocess_in(record.phase).input_size
+
+    counting = takewhile(lambda record: size(record) == size(history[-1]), reversed(history))
+    return max(counting, key=lambda record: (_quality(recipe, record), -record.epoch)).epoch
 
 
 def learning_rate(

@@ -39,6 +39,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """Patient of each image; one whose patient is not known counts as a patient of its own."""
+        return tuple(who or image for who, image in zip(self.patients, self.ids, strict=True))
+
     def counts(self) -> dict[str, int]:
         """Number of normal and pneumonia images."""
         positive = int(self.labels.sum())
@@ -103,8 +108,7 @@ def split_by_patient(splits: Mapping[str, Split], content: Sequence[bytes]) -> d
     from sklearn.model_selection import StratifiedGroupKFold
 
     pool = _joined(splits["train"], splits["val"])
-    names = [patient or image for patient, image in zip(pool.patients, pool.ids, strict=True)]
-    groups = _connected(names, content or pool.ids)
+    groups = _connected(pool.clusters, content or pool.ids)
     folds = StratifiedGroupKFold(n_splits=10, shuffle=True, random_state=SPLIT_SEED)
     try:
         train, val = next(folds.split(groups, pool.labels, groups))

@@ -2,8 +2,9 @@
 
 Everything an epoch does follows from the recipe, the seed, the number of the epoch and the state
 at its start. Each epoch seeds its own random numbers, and learning rate, early stopping and the
-place within the phases are functions of the history. So a checkpoint after an epoch is enough to
-go on as if nothing had happened: on a CPU, with the same number of threads, bit for bit.
+place within the phases are functions of the history; features of frozen stages are computed anew.
+So a checkpoint after an epoch is enough to go on as if nothing had happened: on a CPU, with the
+same number of threads, bit for bit.
 """
 
 import json
@@ -13,32 +14,44 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pneumo_core.architectures import (
+    ARCHITECTURES,
     create_model,
     freeze_stages,
     pneumonia_logit,
     stage_module,
 )
-from pneumo_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pneumo_core.checkpoint import Checkpoint, load_checkpoint, same_run, save_checkpoint
 from pneumo_core.datasets import Dataset, Split
 from pneumo_core.devices import autocast
 from pneumo_core.errors import TrainingError
-from pneumo_core.evaluation import predict_logits
+from pneumo_core.frozen import Images, feed
 from pneumo_core.losses import Loss
 from pneumo_core.recipe import Phase, Recipe
-from pneumo_core.schedule import EpochRecord, best_epoch, learning_rate, next_epoch
+from pneumo_core.schedule import (
+    EpochRecord,
+    best_epoch,
+    learning_rate,
+    next_epoch,
+    quality_figures,
+)
 
 GROUP_CLASSES = {"normal": 0, "bacteria": 1, "virus": 2}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: after each batch, and with `record` after each epoch."""
+    """Where a run stands: after each batch, and with `record` after each epoch.
+
+    While the features of frozen stages are computed, before a phase's first batch, `batch` is 0
+    and `loss` is not a number.
+    """
 
     epoch: int
     epochs: int
@@ -182,10 +195,10 @@ class _Trainer:
             self.model.load_state_dict(dict(weights))
         self.average = _copy(self.model.state_dict())
         self.best = self.average
-        self.optimiser = self._new_optimiser(self.recipe.phases[0])
+        self._enter(0)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.identity != self._identity():
+        if not same_run(checkpoint.identity, self._identity()):
             raise TrainingError(
                 "The checkpoint belongs to another recipe, seed or data set: start anew without "
                 "--resume, or resume it with what it was started with."
@@ -196,7 +209,7 @@ class _Trainer:
         self.model.load_state_dict(checkpoint.model)
         self.average = _moved(checkpoint.average, self.device)
         self.best = _moved(checkpoint.best, self.device)
-        self.optimiser = self._new_optimiser(self.recipe.phases[self.history[-1].phase])
+        self._enter(self.history[-1].phase)
         self.optimiser.load_state_dict(checkpoint.optimiser)
 
     def state(self) -> Checkpoint:
@@ -211,7 +224,7 @@ class _Trainer:
             optimiser=self.optimiser.state_dict(),
         )
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         identity = {
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
@@ -221,11 +234,26 @@ class _Trainer:
         # Through JSON, so that it compares equal with what a checkpoint gives back.
         return json.loads(json.dumps(identity))
 
+    def _enter(self, number: int) -> None:
+        """Set up what a phase has of its own: frozen stages, optimiser, what the network is fed."""
+        recipe, phase = self.recipe, self.recipe.phases[number]
+        freeze_stages(self.model, recipe.model, phase.freeze)
+        self.optimiser = self._new_optimiser(phase)
+        paths = ARCHITECTURES[recipe.model.architecture].stages
+        self.still = tuple(f"{paths[stage]}." for stage in phase.freeze)
+        images = Images(
+            model=self.model,
+            preprocess=recipe.preprocess_in(number),
+            augmentation=phase.augmentation or recipe.augmentation,
+            squares=self.squares,
+            val_squares=self.val_squares,
+            flip_average=recipe.flip_average,
+            device=self.device,
+        )
+        self.feed = feed(images, recipe.model, phase.freeze)
+
     def _new_optimiser(self, phase: Phase) -> torch.optim.Optimizer:
         recipe = self.recipe
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(True)
-        freeze_stages(self.model, recipe.model, phase.freeze)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         groups = [
             # Decaying biases and norm scales only distorts them (as timm does, too).
@@ -243,13 +271,13 @@ class _Trainer:
     def run_epoch(self, number: int, passed: int) -> Progress:
         """Train one epoch of phase `number`, of which `passed` are done, and validate."""
         started = time.monotonic()
-        phase = self.recipe.phases[number]
         if number > 0 and passed == 0:
             self.model.load_state_dict(self.best)
             self.average = _copy(self.best)
-            self.optimiser = self._new_optimiser(phase)
+            self._enter(number)
         epoch = len(self.history) + 1
         epoch_seed = (self.seed * 100_003 + epoch) % 2**63
+        saved = self.feed.prepare(lambda: self._tell(0, math.nan))
         torch.manual_seed(epoch_seed)  # dropout
         order = torch.Generator().manual_seed(epoch_seed)
 
@@ -257,8 +285,8 @@ class _Trainer:
         val_logits = self._averaged_logits()
         if not np.isfinite(val_logits).all():
             raise self._diverged(number)
-        train_quality = _quality_figures(self.positive[seen].numpy(), logits.numpy())
-        val_quality = _quality_figures(self.val.labels, val_logits)
+        train_quality = quality_figures(self.positive[seen].numpy(), logits.numpy())
+        val_quality = quality_figures(self.val.labels, val_logits)
         record = EpochRecord(
             epoch=epoch,
             phase=number,
@@ -271,12 +299,20 @@ class _Trainer:
             val_accuracy=val_quality["accuracy"],
             val_f1=val_quality["f1"],
             seconds=time.monotonic() - started,
+            cached_stages=len(self.feed.cached_stages),
+            saved_seconds=saved,
         )
         self.history.append(record)
         if best_epoch(self.recipe, self.history) == epoch:
             self.best = _copy(self.average)
-        batches = len(self._batches(phase, order))
-        return Progress(epoch, self.recipe.epochs, batches, batches, train_loss, record)
+        last = self.batch_count
+        return Progress(epoch, self.recipe.epochs, last, last, train_loss, record)
+
+    @property
+    def batch_count(self) -> int:
+        """Batches an epoch; a batch of one is left out, for it has no batch statistics."""
+        full, rest = divmod(len(self.targets), self.recipe.batch_size)
+        return full + (rest > 1)
 
     def _batches(self, phase: Phase, order: torch.Generator) -> list[Tensor]:
         count = len(self.targets)
@@ -286,9 +322,7 @@ class _Trainer:
             positions = torch.multinomial(odds, count, replacement=True, generator=order)
         else:
             positions = torch.randperm(count, generator=order)
-        batches = positions.split(self.recipe.batch_size)
-        # A batch of one has no batch statistics.
-        return [batch for batch in batches if len(batch) > 1]
+        return list(positions.split(self.recipe.batch_size)[: self.batch_count])
 
     def _train_epoch(
         self, number: int, passed: int, order: torch.Generator
@@ -296,7 +330,6 @@ class _Trainer:
         """Returns the mean loss, the positions seen and the logits given to them."""
         recipe, phase = self.recipe, self.recipe.phases[number]
         loss_of: Loss = phase.loss or recipe.loss
-        augment = phase.augmentation or recipe.augmentation
         class_weights = loss_of.class_weights(self.targets.cpu(), max(recipe.model.outputs, 2))
         drawn = torch.Generator(self.device).manual_seed(order.initial_seed() + 1)
 
@@ -310,12 +343,8 @@ class _Trainer:
             rate = learning_rate(recipe, self.history, number, passed + index / len(batches))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            chosen = batch.to(self.device)
-            images = augment(recipe.preprocess.resized(self.squares[chosen]), drawn)
-            inputs = recipe.preprocess.normalised(images)
-            with autocast(self.device).context():
-                outputs = self.model(inputs.contiguous(memory_format=torch.channels_last))
-            loss = loss_of(outputs, self.targets[chosen], class_weights)
+            outputs = self.feed.train_outputs(batch, drawn)
+            loss = loss_of(outputs, self.targets[batch.to(self.device)], class_weights)
             value = loss.item()
             if not math.isfinite(value):
                 raise self._diverged(number)
@@ -327,10 +356,13 @@ class _Trainer:
             self._update_average()
             total += value * len(batch)
             logits.append(pneumonia_logit(outputs.detach().float()).cpu())
-            place = Progress(len(self.history) + 1, recipe.epochs, index + 1, len(batches), value)
-            self.report(place)
+            self._tell(index + 1, value)
         seen = torch.cat(batches)
         return total / len(seen), seen, torch.cat(logits)
+
+    def _tell(self, batch: int, loss: float) -> None:
+        epoch = len(self.history) + 1
+        self.report(Progress(epoch, self.recipe.epochs, batch, self.batch_count, loss))
 
     def _diverged(self, number: int) -> TrainingError:
         rate = self.recipe.phases[number].lr
@@ -344,7 +376,12 @@ class _Trainer:
         self.step += 1
         # The average warms up, or the random start would linger in it for long.
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        current = self.model.state_dict()
+        # Frozen stages stand still: on a large network their average would cost more than a head.
+        current = {
+            name: value
+            for name, value in self.model.state_dict().items()
+            if not name.startswith(self.still)
+        }
         moving = [name for name, value in current.items() if value.is_floating_point()]
         torch._foreach_lerp_(
             [self.average[name] for name in moving],
@@ -360,14 +397,7 @@ class _Trainer:
         trained = _copy(self.model.state_dict())
         self.model.load_state_dict(self.average)
         try:
-            return predict_logits(
-                self.model,
-                self.recipe.preprocess,
-                self.val_squares,
-                flip_average=self.recipe.flip_average,
-                device=self.device,
-                fast=True,
-            )
+            return self.feed.val_logits()
         finally:
             self.model.load_state_dict(trained)
 
@@ -391,18 +421,3 @@ def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _moved(state: Mapping[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
     return {name: value.to(device) for name, value in state.items()}
-
-
-def _quality_figures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
-
-    positive = logits >= 0
-    # log(1 + exp(-z)) without overflow, z signed so that the right answer is positive.
-    losses = np.logaddexp(0, np.where(labels == 1, -logits, logits))
-    both = len(np.unique(labels)) == 2
-    return {
-        "loss": float(losses.mean()),
-        "auc": float(roc_auc_score(labels, logits)) if both else 0.5,
-        "accuracy": float(accuracy_score(labels, positive)),
-        "f1": float(f1_score(labels, positive, zero_division=0)),
-    }

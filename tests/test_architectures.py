@@ -86,6 +86,21 @@ def test_parameters_are_those_torchvision_publishes_less_its_head(name):
     assert parameters(model) == total - 1000 * (width + 1) + (width + 1)
 
 
+def test_half_the_width_is_a_quarter_of_the_weights_of_every_convolution_but_the_first():
+    def filters(architecture):
+        model = create_model(ModelSpec(architecture, channels=1, stem="small"))
+        return {
+            name: (module.weight.numel(), module.stride)
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Conv2d)
+        }
+
+    whole, half = filters("resnet18"), filters("resnet18_half")
+    assert half.pop("conv1") == (32 * 9, (1, 1))
+    whole.pop("conv1")
+    assert half == {name: (count // 4, stride) for name, (count, stride) in whole.items()}
+
+
 def test_parameters_of_our_own_networks():
     widths = [64, 64, 128, 128, 256, 256, 512, 512]
     attention = sum(2 * w * (w // 16) + w // 16 + w + 2 * 7 * 7 for w in widths)

@@ -15,6 +15,7 @@ EVERYTHING = Augmentation(
     rotate=15,
     shift=0.1,
     zoom=0.2,
+    stretch=0.2,
     shear=8,
     flip=0.5,
     brightness=0.2,
@@ -113,6 +114,16 @@ def test_a_flip_happens_as_often_as_asked():
     kept = (result - images).abs().amax(dim=(1, 2, 3)) < 1e-5
     assert torch.equal(flipped, ~kept)
     assert flipped.float().mean().item() == pytest.approx(0.3, abs=0.04)
+
+
+@pytest.mark.usefixtures("extreme")
+def test_a_stretch_presses_one_axis_by_what_it_draws_out_the_other():
+    # A bright square of 8 x 8 at the centre; an aspect ratio of 4 halves and doubles its sides.
+    images = torch.zeros(1, 1, 32, 32)
+    images[..., 12:20, 12:20] = 1
+    stretched = Augmentation(stretch=3.0)(images, seeded())[0, 0] > 0.5
+    assert int(stretched[16].sum()) == 4
+    assert int(stretched[:, 16].sum()) == 16
 
 
 @pytest.mark.usefixtures("extreme")

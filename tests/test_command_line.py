@@ -1,18 +1,21 @@
 """`python -m pneumo_core`: figures reproduced or not, and verdicts as lines of JSON."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from pneumo_core import NOTICE, PneumoniaDetector
+from pneumo_core import NOTICE, PneumoniaDetector, datasets
 from pneumo_core.__main__ import main
+from pneumo_core.class_report import report_text
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.runs import Run
 
@@ -53,6 +56,38 @@ def test_figures_are_reproduced(place, capsys, arguments, tiny_run):
     assert "tiny: reproduced; the largest difference" in out
     figures = tiny_run.metrics["test"]
     assert f" test: AUC {figures['auc'][0]:.4f}, sensitivity {figures['sensitivity'][0]:.4f}" in out
+    assert f"\n{report_text('test', figures)}\n" in out
+
+
+@pytest.mark.usefixtures("place")
+def test_figures_are_reproduced_where_the_data_names_no_patient(capsys, monkeypatch):
+    whole = datasets.load_dataset
+
+    def nameless(*arguments):
+        found = whole(*arguments)
+        splits = {
+            name: replace(split, patients=("",) * len(split), groups=("",) * len(split))
+            for name, split in found.splits.items()
+        }
+        return replace(found, splits=splits)
+
+    monkeypatch.setattr(datasets, "load_dataset", nameless)
+    assert main(["evaluate"]) == 0, capsys.readouterr().out
+
+
+def test_what_the_disk_refuses_is_a_sentence(capsys):
+    assert main(["audit", "--data", "x" * 300]) == 1
+    assert capsys.readouterr().err == f"pneumo_core: File name too long: {'x' * 300}.\n"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_reader_that_has_enough_is_no_error(capfd, monkeypatch):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert main(["compare"]) == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_data_may_be_named(place, tiny_data, capsys, monkeypatch, tmp_path):
@@ -227,3 +262,27 @@ def test_help_names_the_commands(capsys):
     out = capsys.readouterr().out
     assert "evaluate" in out
     assert "predict" in out
+
+
+# ensemble
+
+
+@pytest.mark.usefixtures("place")
+def test_an_ensemble_is_refused_in_a_sentence(capsys, tmp_path):
+    assert main(["ensemble", "tiny", "tiny", "--out", "both"]) == 1
+    assert "Two of the runs come from the same seed" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == ["tiny"]
+
+
+def test_an_ensemble_is_written_beside_its_members(place, capsys, monkeypatch):
+    seen = []
+
+    def join(runs, target, dataset, step):
+        seen.append(([run.name for run in runs], target, dataset.name))
+        step("Joining the weights")
+        return runs[0]
+
+    monkeypatch.setattr("pneumo_core.ensemble.join", join)
+    assert main(["ensemble", "tiny", str(place), "--out", "both"]) == 0
+    assert seen == [(["tiny", "tiny"], place.parent / "both", "chest_xray")]
+    assert "Joining the weights ..." in capsys.readouterr().out

@@ -77,6 +77,21 @@ def test_views_are_averaged_as_log_odds_of_pneumonia():
     torch.testing.assert_close(view_averaged_logits(net, inputs, False), odds(inputs))
 
 
+def test_another_reading_of_the_outputs(squares):
+    torch.manual_seed(0)
+    net = Net(outputs=3).eval()
+
+    def difference(outputs: torch.Tensor) -> torch.Tensor:
+        return outputs[:, 1] - outputs[:, 2]
+
+    found = predict_logits(net, PREPROCESS, squares, flip_average=True, read=difference)
+    with torch.no_grad():
+        inputs = PREPROCESS.tensor(squares)
+        expected = (difference(net(inputs)) + difference(net(inputs.flip(3)))) / 2
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+    assert np.abs(found - predict_logits(net, PREPROCESS, squares, flip_average=True)).max() > 0.1
+
+
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("fails", [True, False])
 def test_every_modules_mode_is_put_back(net, squares, training, fails, monkeypatch):

@@ -133,6 +133,15 @@ def test_history_is_drawn_by_epoch_with_the_chosen_one_marked(run, draw, train, 
     np.testing.assert_allclose(_line(figure, "Chosen epoch: 2"), [[2, val[1]]])
 
 
+def test_every_network_of_an_ensemble_has_its_chosen_epoch(run):
+    each = [{"seed": seed, "best_epoch": kept} for seed, kept in ((1, 5), (2, 1), (3, 3))]
+    figure = plots.auc_plot(replace(run, training={**run.training, "members": each}))
+    np.testing.assert_allclose(_line(figure, "Chosen epochs: 1, 3, 5"), [[1, 0.78], [3, 0.88]])
+    (axes,) = figure.axes
+    assert axes.get_xlim() == (0.5, 5.5), "one network went on when the shortest had stopped"
+    assert axes.get_title(loc="left").endswith(", mean of 3 networks")
+
+
 def test_confusion_matrix_has_counts_and_row_percentages(run):
     axes = plots.confusion_matrix(run).axes[0]
     texts = {}

@@ -147,11 +147,90 @@ def test_clahe_is_opencvs_with_eight_by_eight_tiles_and_a_limit_of_two():
     assert same == [(2.0, 8)]
 
 
+@pytest.mark.parametrize(
+    ("size", "tiles"), [(1, 1), (15, 1), (28, 1), (32, 2), (64, 4), (128, 8), (224, 8), (299, 8)]
+)
+def test_clahe_has_tiles_of_at_least_a_pixel_a_grey_level(size, tiles):
+    square = Preprocess(size, equalise="clahe").square(noise(size, size))
+    levels = Preprocess(size).square(noise(size, size))
+    grids = {n: cv2.createCLAHE(2.0, (n, n)).apply(levels) for n in range(1, min(8, size) + 1)}
+    assert tiles in [n for n, result in grids.items() if np.array_equal(square, result)]
+    assert size < 16 or size // tiles >= 16
+
+
+@pytest.mark.parametrize("size", [28, 224])
+def test_the_limit_of_clahe_acts_on_small_squares_and_large_ones(size):
+    """A blurred disc on a slope: a narrow range of greys, as in a film."""
+    row, column = np.mgrid[:size, :size] / size
+    disc = np.exp(-8 * ((row - 0.4) ** 2 + (column - 0.6) ** 2))
+    levels = (90 + 40 * row + 50 * disc).round().astype(np.uint8)
+    square = Preprocess(size, equalise="clahe").square(grey(levels)).astype(int)
+
+    def differences(tiles: int) -> list[float]:
+        others = (cv2.createCLAHE(limit, (tiles, tiles)).apply(levels) for limit in (1.0, 4.0))
+        return [float(np.abs(other - square).mean()) for other in others]
+
+    assert min(differences(1 if size == 28 else 8)) > 4, "grey levels from half and twice the limit"
+
+
+def test_eight_by_eight_tiles_would_put_the_limit_out_of_action_at_28_px():
+    levels = np.random.default_rng(0).normal(120, 30, (28, 28)).clip(0, 255).astype(np.uint8)
+    low, high = (cv2.createCLAHE(limit, (8, 8)).apply(levels) for limit in (1.0, 16.0))
+    assert np.array_equal(low, high)
+
+
 def test_contrast_is_stretched_after_the_crop():
     levels = np.full((8, 20), 255)
     levels[:, 6:14] = np.arange(64).reshape(8, 8) + 50
     square = Preprocess(8, equalise="histogram").square(grey(levels))
     assert np.array_equal(square, cv2.equalizeHist(levels[:, 6:14].astype(np.uint8)))
+
+
+# Sharpness
+
+
+def test_an_unsharp_mask_by_hand():
+    """A single step in grey: what the blur of one pixel takes away is added again."""
+    levels = np.repeat([[50] * 8 + [150] * 8], 16, axis=0)
+    weights = np.exp(-0.5 * np.arange(-7, 8) ** 2)
+    weights /= weights.sum()
+    edge = np.pad(levels[0], 7, mode="edge")
+    blurred = np.convolve(edge, weights, mode="valid")
+    for strength in (0.5, 1.0):
+        square = Preprocess(16, sharpen=strength).square(grey(levels))
+        expected = np.tile(levels[0] + strength * (levels[0] - blurred), (16, 1))
+        assert square.dtype == np.uint8
+        assert np.abs(square - expected).max() < 0.55
+    assert (square[:, :4] == 50).all(), "edges of the film do not glow"
+    assert square[0, 7] < 50 < 150 < square[0, 8]
+
+
+def test_sharpening_stays_within_eight_bits():
+    levels = np.repeat([[0] * 8 + [255] * 8], 16, axis=0)
+    assert np.array_equal(Preprocess(16, sharpen=5).square(grey(levels)), levels)
+
+
+def test_without_sharpening_nothing_changes():
+    film = noise(40, 60)
+    assert np.array_equal(Preprocess(28, sharpen=0).square(film), Preprocess(28).square(film))
+    assert not np.array_equal(Preprocess(28, sharpen=0.5).square(film), Preprocess(28).square(film))
+
+
+def test_it_is_sharpened_after_the_resize_and_before_the_equalisation():
+    film = noise(90, 120)
+    sharp = Preprocess(28, sharpen=1)
+    small = Preprocess(28).square(film)
+    assert np.array_equal(sharp.square(film), sharp.square(grey(small)))
+    both = Preprocess(28, sharpen=1, equalise="histogram").square(film)
+    assert np.array_equal(both, cv2.equalizeHist(sharp.square(film)))
+
+
+def test_an_upload_is_sharpened_as_training_images_are():
+    """On the small square, where training images are, not on the enlarged one."""
+    film = noise(200, 260)
+    preprocess = Preprocess(32, source_size=28, sharpen=0.7, **PLAIN)
+    training = preprocess.tensor(Preprocess(28, sharpen=0.7).square(film)[None])
+    assert torch.equal(preprocess(film), training)
 
 
 # To the tensor
@@ -277,13 +356,14 @@ def test_what_the_network_sees_comes_back_to_where_it_was(crop, height, width):
 
 def test_it_survives_json():
     preprocess = Preprocess(
-        224, 64, "pad", "clahe", channels=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)
+        224, 64, "pad", "clahe", 3, (0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), sharpen=0.3
     )
     again = Preprocess.from_json(json.loads(json.dumps(preprocess.to_json())))
     assert again == preprocess
     assert isinstance(again.mean, tuple)
     expected = Preprocess(28, None, "centre", "none", channels=1, mean=(0.5,), std=(0.5,))
     assert Preprocess.from_json({"input_size": 28}) == expected
+    assert (expected.sharpen, again.sharpen) == (0.0, 0.3)
     assert Preprocess(1, source_size=1).square_size == 1
 
 
@@ -299,6 +379,7 @@ def test_it_survives_json():
         ({"mean": (0.5, 0.5)}, "mean and std need one value a channel"),
         ({"std": ()}, "mean and std need one value a channel"),
         ({"std": (0.0,)}, "std must be above zero"),
+        ({"sharpen": -0.1}, "sharpen must be a number of at least 0"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(changes, sentence):

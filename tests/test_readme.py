@@ -5,14 +5,14 @@ import re
 import pytest
 
 from pneumo_core.files import PROJECT_FOLDER
-from pneumo_core.runs import Run, read_run
+from pneumo_core.runs import Run, default_run
 
 README = (PROJECT_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def shipped() -> Run:
-    return read_run(PROJECT_FOLDER / "weights" / "resnet18")
+    return default_run(PROJECT_FOLDER / "weights")
 
 
 def with_interval(estimate: list[float]) -> str:

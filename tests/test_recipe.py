@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from torch.nn.functional import interpolate
 
 from pneumo_core.architectures import ModelSpec
 from pneumo_core.augment import Augmentation
@@ -61,7 +63,7 @@ def test_the_default_recipe_is_there_and_is_what_it_says():
     assert recipe.name == DEFAULT_RECIPE in recipe_names()
     assert recipe.data == "pneumoniamnist"
     assert recipe.split == "patient"
-    assert recipe.model == ModelSpec("resnet18", channels=1, stem="small", dropout=0.2)
+    assert recipe.model == ModelSpec("cnn", channels=1, stem="small", dropout=0.2)
     assert recipe.preprocess.source_size == 28
 
 
@@ -150,6 +152,7 @@ def test_what_a_recipe_does_not_say_is_plain(two_phases):
     assert found.select == "val_auc"
     first = found.phases[0]
     assert (first.warmup, first.plateau, first.factor, first.patience) == (0, 2, 0.5, 0)
+    assert first.input_size is None
     assert first.sampler == "shuffled"
     assert first.augmentation is None
 
@@ -168,6 +171,8 @@ def test_what_a_recipe_does_not_say_is_plain(two_phases):
         ("phases.0.plateau=0", lambda r: r.phases[0].plateau, 0),
         ("phases.1.patience=0", lambda r: r.phases[1].patience, 0),
         ("batch_size=2", lambda r: r.batch_size, 2),
+        ("phases.0.input_size=32", lambda r: r.phases[0].input_size, 32),
+        ("phases.1.input_size=64", lambda r: r.phases[1].input_size, 64),
         ("phases.1.loss.gamma=3", lambda r: r.phases[1].loss, Loss("focal", gamma=3)),
         ("phases.0.loss.balanced=true", lambda r: r.phases[0].loss, Loss(balanced=True)),
         ("augmentation.shift=.1", lambda r: r.augmentation, Augmentation(rotate=5, shift=0.1)),
@@ -251,6 +256,16 @@ def test_later_changes_win_and_others_stay(two_phases):
         ("model.channels=1", "model.channels and preprocess.channels must be the same."),
         ("model.architecture=vgg", "There is no architecture 'vgg': choose from cnn, "),
         ("preprocess.input_size=16", "resnet18 needs inputs of at least 32 px, not 16: set a "),
+        ("phases.0.input_size=16", "resnet18 needs inputs of at least 32 px, not 16: set a "),
+        (
+            "phases.0.input_size=65",
+            "phases: input_size is for smaller inputs than preprocess.input_size, 64; 65 is larger",
+        ),
+        (
+            "phases.1.input_size=32",
+            "phases: the last phase must train at preprocess.input_size, 64: leave its input_size",
+        ),
+        ("model.members=3", "model.members must be 1: train the members of an ensemble apart"),
         ("preprocess.crop=middle", "preprocess.crop must be one of centre, squash, pad,"),
         ("loss.label_smoothing=1", "loss: label_smoothing must be at least 0 and below 1."),
         ("augmentation.flip=2", "augmentation: flip is a probability, at most 1."),
@@ -261,6 +276,24 @@ def test_a_bad_change_is_a_sentence(two_phases, override, sentence):
         load_recipe(two_phases, [override])
     assert str(error.value).startswith(sentence)
     assert str(error.value).endswith(".")
+
+
+# Input size by phase
+
+
+@pytest.mark.parametrize("source_size", [None, 28, 100])
+def test_a_phase_resizes_the_squares_of_the_run(two_phases, source_size):
+    changes = [f"preprocess.source_size={source_size or 'null'}", "phases.0.input_size=32"]
+    recipe = load_recipe(two_phases, changes)
+    small, full = recipe.preprocess_in(0), recipe.preprocess_in(1)
+    assert full == recipe.preprocess
+    assert (small.input_size, small.square_size) == (32, full.square_size)
+    side = source_size or 64
+    squares = torch.randint(0, 256, (2, side, side), generator=torch.Generator().manual_seed(1))
+    grey = squares.unsqueeze(1) / 255
+    expected = interpolate(grey, (32, 32), mode="bilinear", antialias=True)
+    assert torch.allclose(small.resized(squares.byte()), expected, atol=1e-6)
+    assert full.resized(squares.byte()).shape == (2, 1, 64, 64)
 
 
 # Another network
@@ -294,6 +327,17 @@ def test_larger_inputs_stay_and_overrides_come_last(two_phases):
     assert recipe.preprocess.input_size == 96
     with pytest.raises(RecipeError, match="inception_v3 needs inputs of at least 75 px, not 64"):
         load_recipe(two_phases, ["preprocess.input_size=64", "phases.0.freeze=[]"], "inception_v3")
+
+
+def test_phases_get_inputs_that_another_network_can_take(two_phases):
+    path = Path(two_phases)
+    content = {**TWO_PHASES, "preprocess": {**TWO_PHASES["preprocess"], "input_size": 200}}
+    content["phases"] = [{"epochs": 1, "lr": 0.1, "input_size": side} for side in (32, 100, 200)]
+    path.write_text(yaml.safe_dump(content))
+    recipe = load_recipe(two_phases, architecture="inception_v3")
+    assert [phase.input_size for phase in recipe.phases] == [75, 100, 200]
+    with pytest.raises(RecipeError, match="at least 75 px, not 70"):
+        load_recipe(two_phases, ["phases.0.input_size=70"], architecture="inception_v3")
 
 
 def test_inputs_that_are_large_enough_stay(tmp_path):

@@ -18,7 +18,7 @@ def made_recipe(*phases: Phase, select: str = "val_auc") -> Recipe:
         name="made",
         title="Made",
         data="chest_xray",
-        model=ModelSpec("cnn", channels=1),
+        model=ModelSpec("cnn", channels=1, stem="small"),
         preprocess=Preprocess(32),
         phases=phases,
         select=select,
@@ -120,6 +120,21 @@ def test_the_best_epoch_may_lie_in_any_phase():
     first = history(0.7, 0.9)
     assert best_epoch(recipe, first + history(0.8, 0.9, phase=1, start=3)) == 2
     assert best_epoch(recipe, first + history(0.8, 0.91, phase=1, start=3)) == 4
+
+
+def test_epochs_at_another_input_size_do_not_count():
+    grown = made_recipe(Phase(2, 0.1, input_size=24), Phase(2, 0.1), Phase(2, 0.1, input_size=32))
+    small = history(0.9, 0.95)
+    assert best_epoch(grown, small) == 2
+    second = small + history(0.7, 0.6, phase=1, start=3)
+    assert best_epoch(grown, second) == 3
+    # The third phase's size is the second's, though it says so itself.
+    assert best_epoch(grown, second + history(0.65, 0.69, phase=2, start=5)) == 3
+    assert best_epoch(grown, second + history(0.65, 0.71, phase=2, start=5)) == 6
+    # And back again: the weights of the first phase are no longer there.
+    sizes = (None, 24, None)
+    back = made_recipe(*(Phase(2, 0.1, input_size=size) for size in sizes))
+    assert best_epoch(back, second + history(0.5, 0.4, phase=2, start=5)) == 5
 
 
 # The learning rate

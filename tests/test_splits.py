@@ -44,6 +44,11 @@ def made_splits(patients_a_class: int, images_each: int = 2) -> dict[str, Split]
     return splits
 
 
+def test_an_image_of_unknown_patient_is_a_patient_of_its_own():
+    split = made_split("val", [0, 1, 1], ["", "person7", ""])
+    assert split.clusters == ("val-0000", "person7", "val-0002")
+
+
 @pytest.mark.parametrize(
     ("file", "patient", "group"),
     [

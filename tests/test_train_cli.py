@@ -18,13 +18,16 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
+from PIL import Image
 
 import train_cli
 from pneumo_core.architectures import ModelSpec
 from pneumo_core.checkpoint import load_checkpoint
+from pneumo_core.class_report import report_text
 from pneumo_core.errors import DataError, RecipeError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.pretrained import PretrainedReport
+from pneumo_core.recipe import load_recipe
 from pneumo_core.runs import read_run
 from pneumo_core.training import Progress
 from train_cli import STOPPED, ProgressBar, main
@@ -41,6 +44,14 @@ phases:
   - {epochs: 2, lr: 0.003, freeze: [block1], sampler: balanced}
   - {epochs: 2, lr: 0.002, warmup: 0.5}
 """
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C works, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -186,7 +197,8 @@ def test_help_is_for_people(capsys):
         main(["--help"])
     assert caught.value.code == 0
     out = capsys.readouterr().out
-    options = "recipe arch data split epochs seed out resume device pretrained set help"
+    options = "recipe arch data download split epochs seed out resume device pretrained set"
+    options += " preview help"
     for option in options.split():
         assert re.search(rf"^  (-h, )?--{option}\b.*\n? +\S", out, re.MULTILINE), option
     assert "resnet18" in out
@@ -219,6 +231,9 @@ def test_help_is_for_people(capsys):
         (["--pretrained", "nowhere.safetensors"], "There are no ImageNet weights for cnn"),
         (["--resume"], "There is no stopped run to go on with: start without --resume."),
         (["--resume", "old"], "There is no stopped run "),
+        (["--resume", "--preview"], "leave out --preview."),
+        (["--preview", "sheet.jpg"], "a PNG picture"),
+        (["--preview", "nowhere/sheet.png"], "No such file or directory"),
     ],
 )
 def test_nonsense_is_one_sentence_and_leaves_nothing(weights, capsys, arguments, sentence):
@@ -558,6 +573,66 @@ def test_data_that_cannot_be_downloaded_is_not(weights, capsys, monkeypatch, arg
     assert not weights.exists()
 
 
+def _from_kaggle(monkeypatch: pytest.MonkeyPatch, found: Path) -> list[Path]:
+    """A data folder of one's own that is empty, and a Kaggle that has a small data set."""
+    monkeypatch.setattr("pneumo_core.datasets.data_folders", lambda: [Path("mine")])
+    asked = []
+
+    def download(folder: Path) -> Path:
+        asked.append(folder)
+        return Path(shutil.copytree(found / "chest_xray", folder / "chest_xray"))
+
+    monkeypatch.setattr("pneumo_core.kaggle.download_chest_xray", download)
+    return asked
+
+
+@pytest.mark.usefixtures("undrawn", "weights")
+@pytest.mark.parametrize(
+    ("arguments", "folder"), [([], "mine"), (["--data", "theirs"], "theirs")], ids=["", "named"]
+)
+def test_kaggles_data_is_downloaded_if_asked_for(capsys, monkeypatch, tiny_data, arguments, folder):
+    asked = _from_kaggle(monkeypatch, tiny_data)
+    tiny = ["--recipe", "tiny.yaml", "--epochs", "1", *arguments]
+    sentence = _refused(capsys, *tiny)
+    assert arguments or "was not found: fetch it with train_cli.py --download, " in sentence
+    assert asked == []
+    assert main([*tiny, "--download"]) == 0
+    assert f"Downloading chest_xray from Kaggle into {folder}, 1.2 GB.\n" in capsys.readouterr().out
+    assert main([*tiny, "--download", "--seed", "2"]) == 0, "it is there by now"
+    assert asked == [Path(folder)]
+
+
+def test_a_download_from_kaggle_that_fails_is_a_sentence(weights, capsys, monkeypatch):
+    monkeypatch.setattr("pneumo_core.datasets.data_folders", lambda: [Path("mine")])
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    sentence = _refused(capsys, "--recipe", "tiny.yaml", "--download")
+    assert sentence.startswith("The download needs kagglehub: pip install kagglehub, or get ")
+    assert _files(weights.parent) == {"tiny.yaml"}
+
+
+# The preview
+
+
+def test_a_preview_is_a_picture_and_trains_nothing(weights, capsys, tiny_dataset):
+    from pneumo_core.preview import contact_sheet
+
+    wide = ["--recipe", "tiny.yaml", "--set", "augmentation.rotate=40", "--seed", "3"]
+    assert main([*wide, "--preview", "mine.png"]) == 0
+    assert capsys.readouterr() == ("mine.png\n", "")
+    recipe = load_recipe("tiny.yaml", ["augmentation.rotate=40"])
+    with Image.open("mine.png") as picture:
+        assert picture.tobytes() == contact_sheet(recipe, tiny_dataset, seed=3).tobytes()
+    assert not weights.exists()
+
+
+def test_a_preview_without_a_name_is_named_after_the_recipe(weights, capsys):
+    plain = ["--set", "augmentation={}", "--set", "title=Unchanged"]
+    assert main(["--recipe", "tiny.yaml", *plain, "--preview"]) == 0
+    out = "Unchanged has no augmentation: these are the plain films.\ntiny-preview.png\n"
+    assert capsys.readouterr() == (out, "")
+    assert _files(weights.parent) == {"tiny.yaml", "tiny-preview.png"}
+
+
 # ImageNet weights
 
 
@@ -619,3 +694,10 @@ def test_undefined_figures_are_printed_as_such(tiny_run, capsys):
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert rows["ppv"].split()[1] == "undefined"
     assert rows["auc"].split()[-1] == "1.0000"
+
+
+def test_each_class_has_its_row(tiny_run, capsys):
+    train_cli._print_figures(tiny_run)
+    out = capsys.readouterr().out
+    for split, title in (("val", "validation"), ("test", "test")):
+        assert f"\n{report_text(title, tiny_run.metrics[split])}\n" in out

@@ -16,9 +16,11 @@ from ui.words import common as words
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL import Image
 
     from pneumo_core.datasets import Dataset
     from pneumo_core.detector import PneumoniaDetector
+    from pneumo_core.model_table import Board
     from pneumo_core.runs import BrokenRun, Run
 
 
@@ -55,6 +57,12 @@ def default_run() -> Run:
         raise
 
 
+def board() -> Board:
+    """The usable runs, grouped by the test images they were scored on."""
+    folder = core_runs.weights_folder()
+    return _board(str(folder), _signature(folder))
+
+
 def scores(run: Run, split: str) -> pd.DataFrame:
     """The saved scores of a split, "val" or "test"; see Run.scores. Treat it as read-only."""
     return _scores(str(run.path), run.weights_sha256, run.temperature, split, run)
@@ -80,6 +88,16 @@ def dataset(run: Run) -> Dataset:
     return _dataset(run.data["name"])
 
 
+def preview(run: Run, seed: int, images: int) -> Image.Image:
+    """Training films of a run as they are and as its augmentation shows them, a row each.
+
+    Raises:
+        DataError: the data set is not on this machine, or is damaged.
+        RecipeError: the run's recipe is damaged or of another version.
+    """
+    return _preview(str(run.path), run.weights_sha256, seed, images, run)
+
+
 def _signature(folder: Path) -> tuple[tuple[str, int], ...]:
     described = ("run.json", "operating_points.json", "model.safetensors", "scores.csv")
     if not folder.is_dir():
@@ -94,6 +112,14 @@ def _signature(folder: Path) -> tuple[tuple[str, int], ...]:
 def _all_runs(folder: str, signature: tuple[tuple[str, int], ...]) -> list[Run | BrokenRun]:
     del signature  # its only work is to be part of the key
     return core_runs.list_runs(Path(folder))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _board(folder: str, signature: tuple[tuple[str, int], ...]) -> Board:
+    del folder, signature
+    from pneumo_core import model_table
+
+    return model_table.board(usable_runs())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -121,3 +147,12 @@ def _dataset(name: str) -> Dataset:
     from pneumo_core.datasets import load_dataset
 
     return load_dataset(name)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _preview(path: str, sha256: str, seed: int, images: int, _run: Run) -> Image.Image:
+    del path, sha256
+    from pneumo_core.preview import contact_sheet
+    from pneumo_core.recipe import Recipe
+
+    return contact_sheet(Recipe.from_json(_run.recipe), dataset(_run), seed=seed, images=images)

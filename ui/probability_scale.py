@@ -1,5 +1,6 @@
 """A scale from 0 to 100 % with the zones, the threshold and where an image stands on it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -18,7 +19,14 @@ _mount = st.components.v2.component(
 )
 
 
-def probability_scale(probability: float, threshold: float, zones: Zones, *, key: str) -> None:
+def probability_scale(
+    probability: float,
+    threshold: float,
+    zones: Zones,
+    members: Sequence[float] = (),
+    *,
+    key: str,
+) -> None:
     """Draw the scale.
 
     Args:
@@ -26,6 +34,7 @@ def probability_scale(probability: float, threshold: float, zones: Zones, *, key
         threshold: The threshold in use, 0 to 1; it should lie inside the uncertain zone, see
             `Zones.around`.
         zones: Where ruling out ends and ruling in begins.
+        members: What each network of an ensemble says, 0 to 1; none for a single network.
         key: Unique name of this scale on the page.
     """
     zone = zones.zone(probability)
@@ -41,6 +50,7 @@ def probability_scale(probability: float, threshold: float, zones: Zones, *, key
         data={
             "probability": probability,
             "text": numbers.percent(probability),
+            "members": list(members),
             "threshold": threshold,
             "threshold_text": words.SCALE_THRESHOLD.format(threshold=threshold_words(threshold)),
             "rule_out": zones.rule_out,

@@ -18,6 +18,7 @@ from ui.words import predict as words
 if TYPE_CHECKING:
     from pneumo_core.detector import Explanation, Prediction, Target
     from pneumo_core.images import GreyImage
+    from pneumo_core.novelty import Novelty
     from pneumo_core.operating_point import OperatingPoint
     from pneumo_core.runs import Run
 
@@ -80,6 +81,16 @@ def predict(run: Run, film: Film, point: OperatingPoint) -> Prediction:
     return _predict(run.name, run.weights_sha256, film.key, point, run, film)
 
 
+def member_probabilities(run: Run, film: Film) -> tuple[float, ...]:
+    """What each network of an ensemble says; see `PneumoniaDetector.member_probabilities`."""
+    return _members(run.name, run.weights_sha256, film.key, run, film)
+
+
+def novelty(run: Run, film: Film) -> Novelty | None:
+    """Whether a film looks like those the model knows; see `PneumoniaDetector.novelty`."""
+    return _novelty(run.name, run.weights_sha256, film.key, run, film)
+
+
 def explain(run: Run, film: Film, target: Target, layer: str) -> Explanation:
     """Where a film's evidence for a class lies at a layer; see `PneumoniaDetector.explain`."""
     return _explain(run.name, run.weights_sha256, film.key, target, layer, run, film)
@@ -99,6 +110,18 @@ def _predict(
 ) -> Prediction:
     del name, sha256, film_key
     return cache.detector(_run).predict(_film.image, point)
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)
+def _members(name: str, sha256: str, film_key: str, _run: Run, _film: Film) -> tuple[float, ...]:
+    del name, sha256, film_key
+    return cache.detector(_run).member_probabilities(_film.image)
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)
+def _novelty(name: str, sha256: str, film_key: str, _run: Run, _film: Film) -> Novelty | None:
+    del name, sha256, film_key
+    return cache.detector(_run).novelty(_film.image)
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)

@@ -1,12 +1,14 @@
 """What is said of a film: the probability, the verdict at the operating point, what it means."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pneumo_core.confusion import Confusion, confusion_at
 from pneumo_core.detector import Prediction
 from pneumo_core.operating_point import OperatingPoint, ZoneName, threshold_words
 from pneumo_core.runs import Run
-from ui import cache, numbers
+from ui import cache, numbers, reading
 from ui.probability_scale import probability_scale
 from ui.reading import Film
 from ui.words import common
@@ -37,7 +39,11 @@ def verdict(run: Run, film: Film, point: OperatingPoint, prediction: Prediction)
         )
     )
     st.caption(_at_point(run, point))
-    probability_scale(chance, point.threshold, run.zones.around(point.threshold), key="scale")
+    members = reading.member_probabilities(run, film)
+    zones = run.zones.around(point.threshold)
+    probability_scale(chance, point.threshold, zones, members, key="scale")
+    if members:
+        st.caption(_agreement(members, point.threshold))
     count = numbers.in_hundred(chance)
     zone = _in_zone(run, point, prediction.zone)
     st.markdown(f"{words.IN_HUNDRED.format(count=count)}  \n{zone}")
@@ -47,6 +53,16 @@ def verdict(run: Run, film: Film, point: OperatingPoint, prediction: Prediction)
         st.info(words.SAMPLE_TRUTH.format(truth=common.truth(*film.truth)))
     with st.expander(words.NOTE):
         st.code(prediction.clinical_note, language=None, wrap_lines=True)
+
+
+def _agreement(members: Sequence[float], threshold: float) -> str:
+    """How far apart the networks of an ensemble are, and whether they call the film alike."""
+    positive = sum(share >= threshold for share in members)
+    low, high = numbers.percent(min(members)), numbers.percent(max(members))
+    if low == high:
+        return words.MEMBERS_ALIKE.format(count=len(members), percent=low)
+    words_of = words.MEMBERS_AGREE if positive in (0, len(members)) else words.MEMBERS_DIFFER
+    return words_of.format(count=len(members), low=low, high=high, positive=positive)
 
 
 def _at_point(run: Run, point: OperatingPoint) -> str:

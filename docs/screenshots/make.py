@@ -27,6 +27,7 @@ SHOTS = {
     "predict": ("predict", "light", 1010),
     "predict-dark": ("predict", "dark", 1010),
     "threshold": ("threshold", "light", 1010),
+    "models": ("models", "light", 1200),
     "misclassified": ("misclassified?cell=fp", "light", 1110),
 }
 """Name of the picture: address of the page, colour scheme, height of the window."""

@@ -1,5 +1,9 @@
 """The Overview page: the figures of the run, as `run.json` has them."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
 from pneumo_core.runs import Run
@@ -46,6 +50,21 @@ def test_the_table_counts_the_films_of_every_split(open_page: OpenPage, tiny_app
     counts = tiny_app.data["counts"]
     assert list(table["Normal"]) == [counts[split]["normal"] for split in counts]
     assert list(table["Films"]) == ["Training", "Validation", "Test"]
+
+
+def test_an_ensemble_names_the_epoch_and_seed_of_each_network(
+    open_page: OpenPage, tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copytree(tiny_app.path, tmp_path / "joined") / "run.json"
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["training"]["members"] = [
+        {"seed": seed, "best_epoch": kept} for seed, kept in ((3, 8), (5, 21))
+    ]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    words = words_of(open_page())
+    assert "The mean of 2 networks" in words
+    assert "(best: 8, 21), seeds 3, 5," in words
 
 
 def test_three_ways_in_carry_the_session_along(open_page: OpenPage, tiny_app: Run) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from streamlit.testing.v1 import AppTest
 from pneumo_core import PneumoniaDetector
 from pneumo_core.architectures import cam_stage
 from pneumo_core.errors import DataError, ImageError
+from pneumo_core.image_checks import Reason, objection
 from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run
+from pneumo_core.similar import nearest
 from tests.pages.conftest import OpenPage, words_of
 
 Upload = Callable[..., AppTest]
@@ -77,6 +80,30 @@ def test_a_film_without_the_sign_is_called_normal(open_page: OpenPage, clear_fil
     words = words_of(upload(open_page("predict"), clear_film))
     assert "Called normal" in words
     assert "Below the threshold" in words
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ((0.9, 0.95, 0.97), "Mean of 3 networks trained apart, which say 90 % to 97 %"),
+        ((0.9, 0.95, 0.97), "and call it alike"),
+        ((0.995, 0.998), "Mean of 2 networks trained apart, which all say over 99 %."),
+        ((0.02, 0.95, 0.97), "say 2 % to 97 % (the fine marks): 2 of them call it pneumonia"),
+    ],
+)
+def test_an_ensemble_says_how_far_its_networks_agree(
+    open_page: OpenPage,
+    film: bytes,
+    members: tuple[float, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(PneumoniaDetector, "member_probabilities", lambda *_: members)
+    assert words in words_of(upload(open_page("predict"), film))
+
+
+def test_a_single_network_agrees_with_nobody(open_page: OpenPage, film: bytes) -> None:
+    assert "networks trained apart" not in words_of(upload(open_page("predict"), film))
 
 
 def test_a_zone_is_told_with_the_test_films_that_are_wrongly_in_it(
@@ -155,10 +182,61 @@ def test_the_extension_does_not_matter(open_page: OpenPage, film: bytes) -> None
     assert upload(open_page("predict"), film, "IM0001").metric
 
 
-def test_a_colour_picture_is_questioned(open_page: OpenPage) -> None:
+def test_a_colour_photograph_gets_no_verdict_unless_asked_for(open_page: OpenPage) -> None:
+    colours = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
+    app = upload(open_page("predict"), png(colours))
+    assert "It looks like a colour photograph." in app.error[0].value
+    assert not app.metric
+    (anyway,) = (button for button in app.button if button.label == "Show the verdict anyway")
+    anyway.click().run()
+    assert app.metric[0].label == PROBABILITY
+    assert "It looks like a colour photograph." in app.error[0].value, "the objection stays"
+
+
+def test_an_unusual_film_gets_its_verdict_with_the_objection(
+    open_page: OpenPage, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = PneumoniaDetector.novelty
+
+    def unusual(self: PneumoniaDetector, image: object) -> object:
+        return replace(
+            found(self, image), answer="unusual", objections=(objection(Reason.INVERTED),)
+        )
+
+    monkeypatch.setattr(PneumoniaDetector, "novelty", unusual)
+    app = upload(open_page("predict"), film)
+    assert "rely less on the verdict" in app.warning[0].value
+    assert "It looks inverted: air is bright and bone is dark." in app.warning[0].value
+    assert app.metric[0].label == PROBABILITY
+
+
+def test_a_model_without_its_training_films_only_questions_colours(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PneumoniaDetector, "reference", None)
     colours = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
     app = upload(open_page("predict"), png(colours))
     assert "may not be an X-ray" in app.warning[0].value
+    assert app.metric[0].label == PROBABILITY
+    assert "training films that the network finds most like" not in words_of(app)
+
+
+def test_similar_training_films_are_shown_with_what_they_are(
+    open_page: OpenPage, tiny_app: Run, film: bytes
+) -> None:
+    detector = PneumoniaDetector(tiny_app)
+    novelty, reference = detector.novelty(film), detector.reference
+    assert novelty is not None
+    assert reference is not None
+    asked = nearest(reference, novelty.codes, 25)
+    positive = sum(each.label for each in asked)
+    words = words_of(upload(open_page("predict"), film))
+    assert f"Of the 25 training films that the network finds most like this one, **{positive}" in (
+        words
+    )
+    for each in asked[:6]:
+        name = "pneumonia" if each.label else "normal"
+        assert f"{name}, {each.distance:.2f} away" in words
 
 
 def test_a_new_file_replaces_the_old_result(

@@ -6,6 +6,7 @@ NOTICE = "For research and teaching. **Not a medical device: never base care on 
 PAGE_OVERVIEW = "Overview"
 PAGE_PREDICT = "Predict"
 PAGE_THRESHOLD = "Threshold"
+PAGE_MODELS = "Models"
 PAGE_MISCLASSIFIED = "Misclassified"
 
 SPLITS = {"val": "Validation", "test": "Test"}

@@ -65,6 +65,10 @@ SPLIT_RULES = {
 TRAINED_HOW = (
     "Trained for {epochs} epochs (best: {best}), seed {seed}, in {minutes} minutes, on {date}."
 )
+JOINED_HOW = (
+    "The mean of {count} networks, trained for up to {epochs} epochs each (best: {best}), seeds "
+    "{seed}, in {minutes} minutes together, joined on {date}."
+)
 
 WAYS = {
     "predict": (

@@ -23,6 +23,8 @@ COLOURFUL = (
     "anything but a chest film."
 )
 
+SHOW_ANYWAY = "Show the verdict anyway"
+
 PROBABILITY = "Probability of pneumonia"
 IN_HUNDRED = "Of 100 films with this score, {count} would show pneumonia."
 IN_HUNDRED_HELP = (
@@ -34,6 +36,15 @@ SIDE = {
     "Pneumonia": "At or above the threshold {threshold} of the operating point “{point}”.",
     "Normal": "Below the threshold {threshold} of the operating point “{point}”.",
 }
+MEMBERS_ALIKE = "Mean of {count} networks trained apart, which all say {percent}."
+MEMBERS_AGREE = (
+    "Mean of {count} networks trained apart, which say {low} to {high} (the fine marks) and call "
+    "it alike."
+)
+MEMBERS_DIFFER = (
+    "Mean of {count} networks trained apart, which say {low} to {high} (the fine marks): "
+    "{positive} of them call it pneumonia, the others normal."
+)
 ZONES = {
     "rule out": "**Rule out.** On the test films, {count} of {of} with pneumonia are in this zone "
     "too.",
@@ -105,3 +116,19 @@ SEEN = (
 )
 SEEN_ENLARGED = ", then enlarged to {input} × {input} for the network"
 SEEN_ALT = "The film at {size} by {size} pixels, as the network gets it"
+
+SIMILAR_HEADING = "Similar training films"
+SIMILAR = (
+    "Of the {count} training films that the network finds most like this one, **{positive} show "
+    "pneumonia**."
+)
+SIMILAR_HELP = (
+    "Near means alike in the network's own features, in standard deviations: two training films "
+    "picked blindly are about 1.4 apart. It is a second look, not an independent opinion."
+)
+SIMILAR_TILE = "{truth}, {distance} away"
+SIMILAR_ALT = "Training film {id}: {truth}"
+SIMILAR_UNSEEN = (
+    "The {count} nearest: {pneumonia} with pneumonia, {normal} normal. To see them, put the data "
+    "set where PneumoLens finds it."
+)

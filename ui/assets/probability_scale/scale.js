@@ -12,6 +12,13 @@ export default function ({ data, parentElement }) {
   find(".pin output").textContent = data.text
   find(".pin output").style.transform = `translateX(-${percent(data.probability)})`
 
+  // What each network of an ensemble says, as fine marks under the pin.
+  find(".members").replaceChildren(...data.members.map((share) => {
+    const mark = document.createElement("i")
+    mark.style.left = percent(share)
+    return mark
+  }))
+
   find(".bar .out").style.width = percent(data.rule_out)
   find(".bar .between").style.width = percent(data.rule_in - data.rule_out)
   find(".bar .in").style.width = percent(1 - data.rule_in)

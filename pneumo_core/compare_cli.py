@@ -1,0 +1,84 @@
+"""`python -m pneumo_core compare`: every run beside what its source published."""
+
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+
+from pneumo_core import markdown
+from pneumo_core.errors import RunError
+from pneumo_core.model_table import ImageSet, ModelRow, Start, board
+from pneumo_core.published import FIGURES
+from pneumo_core.runs import BrokenRun, Run, list_runs
+
+MARK = "runs"
+TITLES = {
+    "auc": "AUC",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "accuracy": "Accuracy",
+}
+STARTS: dict[Start, str] = {
+    "scratch": "random",
+    "instead": "random, for want of ImageNet's",
+    "imagenet": "ImageNet",
+    "other": "other weights",
+    "unknown": "not recorded",
+}
+
+
+def compare(options: Namespace) -> int:
+    """Run the command; returns the exit status.
+
+    Raises:
+        RunError: If there is no run.
+        DataError: If the page cannot be read or written, or has no place for the tables.
+    """
+    page = Path(options.markdown) if options.markdown else None
+    if page:
+        markdown.around(page, MARK)  # a page that cannot be renewed is better known before
+    listed = list_runs()
+    runs = [run for run in listed if isinstance(run, Run)]
+    broken = [run.reason for run in listed if isinstance(run, BrokenRun)]
+    if not runs:
+        raise RunError("There is no trained model yet: run python train_cli.py.")
+    found = board(runs)
+    for images in found.sets:
+        print(f"{heading(images)}\n{markdown.columns(table(images.rows))}\n")
+    for reason in (*broken, *found.unscored.values()):
+        print(reason)
+    if page:
+        parts = [
+            f"### {heading(each)}\n\n{markdown.table(table(each.rows))}" for each in found.sets
+        ]
+        markdown.renew(page, MARK, "\n\n".join(parts))
+    return 0
+
+
+def heading(images: ImageSet) -> str:
+    """What the models of a table were tested on."""
+    return f"{images.title}, test: {len(images.labels)} images"
+
+
+def table(rows: Iterable[ModelRow]) -> list[list[str]]:
+    """Cells of a table, the header first: a row for each model.
+
+    Ours with the 95 % interval, then the published value after a stroke where there is one.
+    """
+    header = ["Model", "Initial weights", *TITLES.values()]
+    body = [
+        [row.label, STARTS[row.start], *(_figure(row, figure) for figure in FIGURES)]
+        for row in rows
+    ]
+    return [header, *body]
+
+
+def _figure(row: ModelRow, name: str) -> str:
+    ours = row.figures[name]
+    if ours.value is None:
+        words = "undefined"
+    else:
+        words = f"{ours.value:.3f}"
+        if ours.low is not None and ours.high is not None:
+            words += f" ({ours.low:.3f}–{ours.high:.3f})"
+    theirs = row.published.figures.get(name)
+    return words if theirs is None else f"{words} / {theirs:.3f}"
