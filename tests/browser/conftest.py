@@ -17,6 +17,10 @@ class Visitor:
     """Somebody in a browser of their own, with all that passes between it and the server."""
 
     def __init__(self, browser: Any, address: str, **options: Any) -> None:
+        # Here, because the tests without a browser run without playwright.
+        from playwright.sync_api import TimeoutError as TimedOut
+
+        self.timed_out = TimedOut
         options.setdefault("viewport", {"width": 1440, "height": 1000})
         self.address = address
         self.context = browser.new_context(**options)
@@ -55,6 +59,23 @@ class Visitor:
 
     def settle(self) -> None:
         settle(self.page)
+
+    def choose(self, place: str, option: str) -> None:
+        """Choose from the drop-down list below the element with the CSS selector `place`.
+
+        A page that is drawn anew meanwhile closes the list: it is opened until the option is there.
+        """
+        listed = self.page.get_by_role("option", name=option, exact=True)
+        for _ in range(10):
+            self.page.locator(place).get_by_role("combobox").click()
+            try:
+                listed.click(timeout=PATIENCE / 10)
+                break
+            except self.timed_out:
+                self.page.keyboard.press("Escape")
+        else:
+            raise AssertionError(f"{place} does not offer {option!r}")
+        self.settle()
 
     def give(self, content: bytes, name: str = "film.png") -> None:
         """Choose a file on the Predict page."""

@@ -67,11 +67,8 @@ def test_no_tab_stands_in_the_way_of_assistive_technology(
 
 def test_the_button_puts_a_model_in_use_on_every_page(browser: Any, address: str) -> None:
     visitor = visitor_of(browser, address)
-    pick = visitor.page.locator(".st-key-models_pick")
-    pick.get_by_role("combobox").click()
-    visitor.page.get_by_role("option", name="net-plain").click()
-    visitor.settle()
-    pick.get_by_role("button", name=words.USE).click()
+    visitor.choose(".st-key-models_pick", "net-plain")
+    visitor.page.locator(".st-key-models_pick").get_by_role("button", name=words.USE).click()
     visitor.page.get_by_text(words.NOW_IN_USE.format(title="net-plain")).wait_for()
     visitor.settle()
     assert "run=net-plain" in visitor.page.url
