@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pneumo_core.calibration import probability
+from pneumo_core.confusion import Confusion, confusion_at
 from pneumo_core.datasets import Dataset
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import predict_logits
 from pneumo_core.metrics import summary
+from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run
 
 
@@ -21,15 +23,17 @@ class Transfer:
         data: Title of the data set.
         figures: As `metrics.summary` gives them, at the run's own threshold, which was chosen on
             the validation films of the data it was trained on.
+        points: Right and wrong calls at each of its operating points, the default first.
     """
 
     run: str
     data: str
     figures: dict[str, Any]
+    points: tuple[tuple[OperatingPoint, Confusion], ...]
 
 
 def transfer(run: Run, dataset: Dataset, only: Collection[str] = ()) -> Transfer:
-    """Score a data set's test films with a run, its temperature and its threshold.
+    """Score a data set's test films with a run, its temperature and its thresholds.
 
     Each film goes the way of an upload: as it is, through the run's `Preprocess`.
 
@@ -53,5 +57,12 @@ def transfer(run: Run, dataset: Dataset, only: Collection[str] = ()) -> Transfer
         run.load_model(), run.preprocess, squares, flip_average=run.flip_average
     )
     chances = probability(logits, run.temperature)
-    figures = summary(split.labels, chances, run.operating_point.threshold, split.clusters)
-    return Transfer(run.name, dataset.title, figures)
+    return Transfer(
+        run=run.name,
+        data=dataset.title,
+        figures=summary(split.labels, chances, run.operating_point.threshold, split.clusters),
+        points=tuple(
+            (point, confusion_at(split.labels, chances, point.threshold))
+            for point in run.operating_points
+        ),
+    )

@@ -33,10 +33,24 @@ def print_transfer(options: Namespace) -> int:
         rows.append(
             [
                 name,
-                "undefined" if value is None else f"{value:.4f}",
+                _rounded(value),
                 f"{low:.4f}-{high:.4f}" if known else "",
             ]
         )
     rows.append(["ece", f"{found.figures['ece']:.4f}", ""])
-    print(markdown.columns(rows))
+    print(markdown.columns(rows), end="\n\n")
+    header = ["operating point", "threshold", "sensitivity", "specificity", "accuracy"]
+    points = [
+        [
+            point.name,
+            f"{point.threshold:.3f}",
+            *map(_rounded, (c.sensitivity, c.specificity, c.accuracy)),
+        ]
+        for point, c in found.points
+    ]
+    print(markdown.columns([header, *points]))
     return 0
+
+
+def _rounded(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"

@@ -20,6 +20,11 @@ def test_films_go_the_way_of_an_upload_at_the_runs_own_threshold(tiny_run, tiny_
     found = transfer(tiny_run, tiny_dataset)
     assert found.figures["confusion"] == expected["confusion"]
     assert found.figures["auc"] == pytest.approx(expected["auc"])
+    second, confusion = found.points[1]
+    called = chances >= second.threshold
+    assert second == tiny_run.operating_points[1]
+    assert confusion.tp == int((called & (np.asarray(split.labels) == 1)).sum())
+    assert confusion.fp == int((called & (np.asarray(split.labels) == 0)).sum())
     assert (found.run, found.data) == ("tiny", tiny_dataset.title)
 
 
