@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import DataError, PneumoError, RecipeError, TrainingError
+from pneumo_core.progress_bar import ProgressBar
 from pneumo_core.runs import Run, read_run, run_folder, weights_folder
 
 # torch comes with the recipes; importing it where it is needed keeps Ctrl-C clean meanwhile.
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from pneumo_core.datasets import Dataset
     from pneumo_core.recipe import Recipe
-    from pneumo_core.training import Progress
 
 EXAMPLES = """\
 examples:
@@ -339,47 +339,6 @@ def _download_from_medmnist(name: str) -> None:
     print(f"{name} is not on this machine: downloading it from MedMNIST.")
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {remaining} left") as bar:
         download_dataset(name, lambda share: bar.update(round(100 * share) - bar.n))
-
-
-class ProgressBar:
-    """One bar over all epochs, and a line for each that is done."""
-
-    def __enter__(self) -> "ProgressBar":
-        self._bar: Any = None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, progress: "Progress") -> None:
-        """Take up a `training.Progress`."""
-        from tqdm import tqdm
-
-        if self._bar is None:
-            done = (progress.epoch - 1) * progress.batches
-            total = progress.epochs * progress.batches
-            # disable=None: no bar where the output is a file; the lines are enough there.
-            self._bar = tqdm(total=total, initial=done, unit="batch", disable=None)
-        if progress.record is None and progress.batch == 0:
-            self._bar.set_postfix_str(f"epoch {progress.epoch}, features of the frozen stages")
-            return
-        if progress.record is None:
-            self._bar.update(1)
-            self._bar.set_postfix_str(f"epoch {progress.epoch}, loss {progress.loss:.3f}")
-            return
-        row = progress.record
-        self._bar.write(
-            f"epoch {row.epoch}/{progress.epochs}: train loss {row.train_loss:.4f}, "
-            f"val loss {row.val_loss:.4f}, val AUC {row.val_auc:.4f}, "
-            f"val accuracy {row.val_accuracy:.4f}, {row.seconds:.0f} s{_saved(row.saved_seconds)}, "
-            f"about {row.seconds * (progress.epochs - row.epoch) / 60:.0f} min left"
-        )
-        sys.stdout.flush()  # a log file should grow while the training goes on
-
-
-def _saved(seconds: float) -> str:
-    return f" ({seconds:.0f} s saved by kept features)" if seconds else ""
 
 
 def _print_figures(run: Run) -> None:

@@ -1,7 +1,8 @@
 """What the machine offers a network: its devices, and the cheap precision of each."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -59,3 +60,18 @@ def autocast(device: torch.device) -> Autocast:
     else:
         supported = False
     return Autocast(device, torch.bfloat16 if supported else None)
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Run deterministic algorithms in the block; it may change the number of threads meanwhile."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    threads = torch.get_num_threads()
+    # Some CUDA kernels have no deterministic form; the promise of bit-equality is the CPU's.
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned_only)
+        torch.set_num_threads(threads)

@@ -22,6 +22,7 @@ from pneumo_core.corruptions import CORRUPTIONS, SEVERITIES
 from pneumo_core.errors import RunError
 from pneumo_core.files import written_whole
 from pneumo_core.groups import group_rows
+from pneumo_core.model_card_commands import commands
 from pneumo_core.model_table import members
 from pneumo_core.operating_point import OperatingPoint, split_words, threshold_words, zone_rows
 from pneumo_core.robustness import points, read_robustness
@@ -65,7 +66,9 @@ def model_card(run: Run) -> str:
     from pneumo_core.export import graph_words, square_words
 
     scores = {split: _Scores(run, split) for split in SPLITS}
-    limits = words.LIMITS.format(shape=words.SHAPES[run.preprocess.crop])
+    limits = words.LIMITS.format(
+        answers=words.ANSWERS[run.model.outputs == 3], shape=words.SHAPES[run.preprocess.crop]
+    )
     sections = {
         "What it is": _what(run),
         "Intended use": words.INTENDED,
@@ -80,7 +83,7 @@ def model_card(run: Run) -> str:
         "Calibration": _calibration(run, scores),
         "Spoilt films": _spoilt(run),
         "Limits": f"{_holds(run, scores)}\n{limits}",
-        "How to get the same": _again(run),
+        "How to get the same": commands(run),
         "Data and licence": words.ATTRIBUTION,
         "Identity": _identity(run),
     }
@@ -363,23 +366,6 @@ def _holds(run: Run, scores: Mapping[str, _Scores]) -> str:
     )[:2]
     said = " ".join(f"{one.sentence[:1].upper()}{one.sentence[1:]}." for one in changes)
     return f"- A threshold chosen on validation need not keep its promise on test. {said}"
-
-
-def _again(run: Run) -> str:
-    recipe, networks = run.recipe["name"], members(run)
-    seeds = [one["seed"] for one in networks or (run.training,)]
-    trained = [f"python train_cli.py --recipe {recipe} --seed {seed}" for seed in seeds]
-    if networks:
-        names = " ".join(one["run"] for one in networks)
-        trained.append(f"python -m pneumo_core ensemble {names} --out {run.name}")
-    commands = [
-        *trained,
-        f"python -m pneumo_core evaluate {run.name}    # score again, compare with these figures",
-        f"python -m pneumo_core card {run.name}        # this page",
-    ]
-    lines = "\n".join(commands)
-    near = "A training on another machine ends near these figures, not on them."
-    return f"```sh\n{lines}\n```\n\n{near}"
 
 
 def _identity(run: Run) -> str:

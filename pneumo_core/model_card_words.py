@@ -23,12 +23,18 @@ SPLIT_RULES = {
 
 LIMITS = """\
 - Other children, adults, side views, other hospitals, machines and diseases are **unmeasured**.
-- It knows two answers, normal and pneumonia. Whatever else a film shows gets one of them.
+- {answers} Whatever else a film shows gets one of them.
 - The data has shortcuts that carry no lung: the shape of a film alone tells much about its label.
   {shape} Others may be left; `python -m pneumo_core audit` looks for them.
 - A heatmap says where the network's evidence lies, not where the disease is. How far the places can
   be trusted, and how the model does on films at full size, stands in the
   [lab notebook](docs/experiments.md), beside the spread over seeds."""
+
+ANSWERS = {
+    False: "It knows two answers, normal and pneumonia.",
+    True: "It knows three answers, normal, bacterial and viral pneumonia.",
+}
+"""By whether the network tells kinds of pneumonia apart."""
 
 SHAPES = {
     "centre": "This run sees only the centre square, which hides the shape.",

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pneumo_core import CLASS_NAMES
+from pneumo_core import plot_style as style
 from pneumo_core.calibration import expected_calibration_error, probability, reliability
 from pneumo_core.confusion import ThresholdTable, confusion_at, threshold_table
-from pneumo_core.files import written_whole
 from pneumo_core.intervals import Estimate
 from pneumo_core.model_table import members
 from pneumo_core.palette import PALETTE
@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pneumo_core.datasets import Dataset
-
-DOTS_PER_INCH = 150
-PAGE_WIDTH = 6.7
-"""Inches: A4 less margins of 20 mm."""
-BODY, SMALL, HEADING = 10, 8, 12
-"""Type sizes in points, at the printed size."""
-GREY = "#444444"
-"""Of subtitles and footers."""
-
-# What is learned from, chosen on and tested on: apart by lightness and by dash, not hue alone.
-SPLIT_STYLES = {
-    "train": {"color": PALETTE.quiet, "linestyle": ":"},
-    "val": {"color": PALETTE.series[1], "linestyle": "--"},
-    "test": {"color": PALETTE.series[0], "linestyle": "-"},
-}
-SPLIT_TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
 
 SAMPLES = 24
 SAMPLE_COLUMNS = 4
@@ -77,10 +61,10 @@ def write_plots(run: Run, dataset: Dataset | None) -> list[Path]:
         "pr_curve": pr_curve,
         "calibration": calibration,
     }
-    written = [_save(function(run), folder / f"{name}.png") for name, function in draw.items()]
+    written = [style.save(function(run), folder / f"{name}.png") for name, function in draw.items()]
     if dataset is not None:
         sheet = misclassified_samples(run, dataset)
-        written.append(_save(sheet, folder / "misclassified_samples.png"))
+        written.append(style.save(sheet, folder / "misclassified_samples.png"))
     return written
 
 
@@ -116,19 +100,19 @@ def confusion_matrix(run: Run) -> Figure:
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
 
-    figure = _figure(5.6)
+    figure = style.figure(5.6)
     axes = figure.subplots()
-    _head(axes, run, "Confusion matrix on test")
+    style.head(axes, run, "Confusion matrix on test")
     blues = LinearSegmentedColormap.from_list("shares", ["#ffffff", PALETTE.normal])
     axes.imshow(shares, cmap=blues, vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         share = _percent(shares[row, column]) if totals[row, 0] else "no images"
         axes.text(column, row - 0.04, str(count), ha="center", va="bottom", fontsize=22)
-        axes.text(column, row + 0.04, share, ha="center", va="top", fontsize=HEADING)
+        axes.text(column, row + 0.04, share, ha="center", va="top", fontsize=style.HEADING)
     axes.set_xticks([0, 1], CLASS_NAMES)
     axes.set_yticks([0, 1], CLASS_NAMES, rotation=90, va="center")
-    _label(axes, f"Predicted class ({_point_words(run)})", "True class (rows add up to 100 %)")
-    axes.tick_params(length=0, labelsize=BODY)
+    style.label(axes, f"Predicted class ({_point_words(run)})", "True class (rows add up to 100 %)")
+    axes.tick_params(length=0, labelsize=style.BODY)
     axes.axhline(0.5, color="white", linewidth=3)
     axes.axvline(0.5, color="white", linewidth=3)
     return figure
@@ -140,19 +124,19 @@ def roc_curve(run: Run) -> Figure:
     Raises:
         RunError: If the scores are missing or damaged.
     """
-    figure = _figure(6.4)
+    figure = style.figure(6.4)
     axes = figure.subplots()
-    _head(axes, run, "ROC curve")
+    style.head(axes, run, "ROC curve")
     axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Chance")
     for split in ("val", "test"):
         table = _table(run, split)
-        name = f"{SPLIT_TITLES[split]}: AUC {_interval(run.metrics[split]['auc'])}"
-        axes.plot(table.fpr, table.tpr, linewidth=2, label=name, **SPLIT_STYLES[split])
+        name = f"{style.SPLIT_TITLES[split]}: AUC {_interval(run.metrics[split]['auc'])}"
+        axes.plot(table.fpr, table.tpr, linewidth=2, label=name, **style.SPLIT_STYLES[split])
         reached = table.at(run.operating_point.threshold)
         if reached.specificity is not None and reached.sensitivity is not None:
             _mark(axes, run, split, 1 - reached.specificity, reached.sensitivity)
-    _unit_square(axes, "1 - specificity (false alarms among normals)", "Sensitivity")
-    _legend(axes, "lower right", "With 95 % intervals (DeLong)")
+    style.unit_square(axes, "1 - specificity (false alarms among normals)", "Sensitivity")
+    style.legend(axes, "lower right", "With 95 % intervals (DeLong)")
     return figure
 
 
@@ -165,28 +149,29 @@ def pr_curve(run: Run) -> Figure:
     Raises:
         RunError: If the scores are missing or damaged.
     """
-    figure = _figure(6.4)
+    figure = style.figure(6.4)
     axes = figure.subplots()
-    _head(axes, run, "Precision-recall curve")
+    style.head(axes, run, "Precision-recall curve")
     for split in ("val", "test"):
         table = _table(run, split)
         metrics = run.metrics[split]
-        name = f"{SPLIT_TITLES[split]}: average precision {_interval(metrics['auprc'])}"
+        title = style.SPLIT_TITLES[split]
+        name = f"{title}: average precision {_interval(metrics['auprc'])}"
         # Nothing is called at the last threshold; by convention the curve ends at precision 1.
         precision = np.append(table.precision[:-1], 1.0)
-        style = SPLIT_STYLES[split]
-        axes.plot(table.tpr, precision, linewidth=2, drawstyle="steps-post", label=name, **style)
+        line = style.SPLIT_STYLES[split]
+        axes.plot(table.tpr, precision, linewidth=2, drawstyle="steps-post", label=name, **line)
         axes.axhline(
             metrics["prevalence"],
             linewidth=1,
-            label=f"{SPLIT_TITLES[split]}: chance (prevalence {_percent(metrics['prevalence'])})",
-            **style,
+            label=f"{title}: chance (prevalence {_percent(metrics['prevalence'])})",
+            **line,
         )
         reached = table.at(run.operating_point.threshold)
         if reached.sensitivity is not None and reached.ppv is not None:
             _mark(axes, run, split, reached.sensitivity, reached.ppv)
-    _unit_square(axes, "Recall (sensitivity)", "Precision (positive predictive value)")
-    _legend(axes, "lower left", "With 95 % intervals (bootstrap)")
+    style.unit_square(axes, "Recall (sensitivity)", "Precision (positive predictive value)")
+    style.legend(axes, "lower left", "With 95 % intervals (bootstrap)")
     return figure
 
 
@@ -200,9 +185,9 @@ def calibration(run: Run) -> Figure:
     """
     test = run.scores("test")
     labels = test["label"].to_numpy()
-    figure = _figure(7.4)
+    figure = style.figure(7.4)
     axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    _head(axes, run, "Calibration on test")
+    style.head(axes, run, "Calibration on test")
     axes.plot([0, 1], [0, 1], color=PALETTE.quiet, linewidth=1, label="Perfect")
     versions = (
         ("Before", 1.0, PALETTE.series[1], "s"),
@@ -231,16 +216,16 @@ def calibration(run: Run) -> Figure:
             width=0.036,
             color=colour,
         )
-    _label(axes, "", "Observed share with pneumonia")
+    style.label(axes, "", "Observed share with pneumonia")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    _label(counts, "Predicted probability of pneumonia", "Images")
-    _plain(counts)
+    style.label(counts, "Predicted probability of pneumonia", "Images")
+    style.plain(counts)
     # Outside, because intervals may reach anywhere.
     figure.legend(
         title="Bars: 95 % intervals (Wilson)",
         loc="outside lower center",
-        fontsize=BODY,
-        title_fontsize=BODY,
+        fontsize=style.BODY,
+        title_fontsize=style.BODY,
         alignment="left",
         frameon=False,
     )
@@ -259,11 +244,11 @@ def misclassified_samples(run: Run, dataset: Dataset) -> Figure:
     wrong = misclassified(run)
     shown = wrong.head(SAMPLES)
     rows = max(-(-len(shown) // SAMPLE_COLUMNS), 1)
-    figure = _figure(1.62 * rows + 1.0)
+    figure = style.figure(1.62 * rows + 1.0)
     heading = f"Misclassified test images: {len(wrong)}"
     if len(wrong) > SAMPLES:
         heading += f", the {SAMPLES} most wrong are shown"
-    figure.suptitle(heading, x=0.01, ha="left", fontsize=HEADING, fontweight="bold")
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=style.HEADING, fontweight="bold")
     grid = figure.subplots(rows, SAMPLE_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -274,15 +259,15 @@ def misclassified_samples(run: Run, dataset: Dataset) -> Figure:
             f"True: {CLASS_NAMES[sample.label]}\n"
             f"p {_probability_words(sample.probability)}\n"
             f"{PurePosixPath(sample.id).stem}",
-            fontsize=SMALL,
+            fontsize=style.SMALL,
         )
     figure.supxlabel(
         f"{run.title}\n{_point_words(run)} · p: predicted probability of pneumonia\n"
         f"Images: {ATTRIBUTION}",
         x=0.01,
         ha="left",
-        fontsize=SMALL,
-        color=GREY,
+        fontsize=style.SMALL,
+        color=style.GREY,
     )
     return figure
 
@@ -308,17 +293,17 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
 
     history = run.history()
     kept = sorted(one["best_epoch"] for one in members(run) or (run.training,))
-    figure = _figure(4.2)
+    figure = style.figure(4.2)
     axes = figure.subplots()
-    _head(axes, run, title if len(kept) == 1 else f"{title}, mean of {len(kept)} networks")
+    style.head(axes, run, title if len(kept) == 1 else f"{title}, mean of {len(kept)} networks")
     for split in ("train", "val"):
         axes.plot(
             history["epoch"],
             history[f"{split}_{measure}"],
             marker=".",
             linewidth=1.8,
-            label=SPLIT_TITLES[split],
-            **SPLIT_STYLES[split],
+            label=style.SPLIT_TITLES[split],
+            **style.SPLIT_STYLES[split],
         )
     chosen = history[history["epoch"].isin(kept)]
     for epoch in kept:
@@ -331,51 +316,12 @@ def _history_plot(run: Run, measure: str, title: str) -> Figure:
         markersize=8,
         label=f"Chosen epoch{'s' * (len(kept) > 1)}: {', '.join(map(str, kept))}",
     )
-    _label(axes, "Epoch", "")
+    style.label(axes, "Epoch", "")
     # An ensemble's history ends with its shortest member's, which another may have outlived.
     axes.set_xlim(0.5, max(history["epoch"].max(), *kept) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _legend(axes, "lower right")
+    style.legend(axes, "lower right")
     return figure
-
-
-def _figure(height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(PAGE_WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
-
-
-def _head(axes: Axes, run: Run, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=HEADING, fontweight="bold", pad=20)
-    axes.text(0, 1.015, run.title, transform=axes.transAxes, fontsize=SMALL, color=GREY)
-    _plain(axes)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=BODY)
-
-
-def _label(axes: Axes, across: str, up: str) -> None:
-    axes.set_xlabel(across, fontsize=BODY)
-    axes.set_ylabel(up, fontsize=BODY)
-
-
-def _unit_square(axes: Axes, across: str, up: str) -> None:
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    _label(axes, across, up)
-
-
-def _legend(axes: Axes, place: str, title: str | None = None) -> None:
-    axes.legend(
-        loc=place,
-        title=title,
-        fontsize=BODY,
-        title_fontsize=BODY,
-        alignment="left",
-        framealpha=0.9,
-        edgecolor="none",
-    )
 
 
 def _mark(axes: Axes, run: Run, split: str, x: float, y: float) -> None:
@@ -389,7 +335,7 @@ def _mark(axes: Axes, run: Run, split: str, x: float, y: float) -> None:
         markersize=9,
         markeredgewidth=2,
         zorder=3,
-        label=f"{SPLIT_TITLES[split]}: {_point_words(run)}",
+        label=f"{style.SPLIT_TITLES[split]}: {_point_words(run)}",
     )
 
 
@@ -431,9 +377,3 @@ def _thumbnail(pixels: np.ndarray) -> np.ndarray:
     image = Image.fromarray((pixels * 255).round().astype(np.uint8))
     image.thumbnail((SAMPLE_PIXELS, SAMPLE_PIXELS))
     return np.asarray(image)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)
-    return path

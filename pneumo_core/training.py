@@ -10,8 +10,7 @@ same number of threads, bit for bit.
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,10 @@ from pneumo_core.architectures import (
 )
 from pneumo_core.checkpoint import Checkpoint, load_checkpoint, same_run, save_checkpoint
 from pneumo_core.datasets import Dataset, Split
-from pneumo_core.devices import autocast
+from pneumo_core.devices import autocast, deterministic
 from pneumo_core.errors import TrainingError
 from pneumo_core.frozen import Images, feed
+from pneumo_core.kinds import CLASSES
 from pneumo_core.losses import Loss
 from pneumo_core.recipe import Phase, Recipe
 from pneumo_core.schedule import (
@@ -41,8 +41,6 @@ from pneumo_core.schedule import (
     next_epoch,
     quality_figures,
 )
-
-GROUP_CLASSES = {"normal": 0, "bacteria": 1, "virus": 2}
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def train(
     device = device or torch.device("cpu")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     trainer = _Trainer(recipe, dataset, seed, origin, device, report or _ignore)
-    with _deterministic(device):
+    with deterministic(device):
         if resume:
             trainer.restore(load_checkpoint(checkpoint))
         else:
@@ -148,20 +146,6 @@ def train(
 
 def _ignore(_: Progress) -> None:
     pass
-
-
-@contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
-    before = torch.are_deterministic_algorithms_enabled()
-    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    threads = torch.get_num_threads()
-    # Some CUDA kernels have no deterministic form; the promise of bit-equality is the CPU's.
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warned_only)
-        torch.set_num_threads(threads)
 
 
 class _Trainer:
@@ -407,8 +391,8 @@ def _targets(split: Split, recipe: Recipe) -> Tensor:
     if recipe.model.outputs < 3:
         return torch.from_numpy(split.labels)
     try:
-        return torch.tensor([GROUP_CLASSES[group] for group in split.groups])
-    except KeyError:
+        return torch.tensor([CLASSES.index(group) for group in split.groups])
+    except ValueError:
         raise TrainingError(
             "Three outputs need to know bacteria from virus for every training image: "
             "use the chest_xray data, or model.outputs=1."

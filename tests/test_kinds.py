@@ -18,6 +18,7 @@ from pneumo_core.calibration import probability
 from pneumo_core.datasets import Dataset, load_dataset
 from pneumo_core.intervals import auc_delong, wilson_clustered
 from pneumo_core.kinds import (
+    CLASSES,
     confusion_of_three,
     found,
     kind_figures,
@@ -28,7 +29,7 @@ from pneumo_core.kinds import (
 from pneumo_core.publishing import publish
 from pneumo_core.recipe import Recipe, load_recipe
 from pneumo_core.runs import Run, list_runs, read_run
-from pneumo_core.training import GROUP_CLASSES, train
+from pneumo_core.training import train
 
 GROUPS = ("normal", "bacteria", "virus", "bacteria", "", "virus", "bacteria")
 CHANCES = np.array([0.1, 0.9, 0.4, 0.8, 0.9, 0.7, 0.2])
@@ -47,7 +48,7 @@ def test_log_odds_of_bacterial_against_viral():
 
 
 def test_the_outputs_are_what_training_takes_them_for():
-    assert GROUP_CLASSES == {"normal": 0, "bacteria": 1, "virus": 2}
+    assert CLASSES == ("normal", "bacteria", "virus")
     bacterial, viral = torch.tensor([[0.0, 8.0, 0.0]]), torch.tensor([[0.0, 0.0, 8.0]])
     assert kind_logit(bacterial) > 0 > kind_logit(viral)
     assert pneumonia_logit(bacterial) == pneumonia_logit(viral) > 0

@@ -1,6 +1,8 @@
 import re
+import shlex
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ from pneumo_core.calibration import expected_calibration_error
 from pneumo_core.corruptions import CORRUPTIONS, SEVERITIES
 from pneumo_core.files import PROJECT_FOLDER, write_json
 from pneumo_core.model_card import model_card
+from pneumo_core.model_card_commands import commands
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.proportions import wilson
+from pneumo_core.recipe import load_recipe
 from pneumo_core.robustness import Figures, Robustness, Spoilt, write_robustness
 from pneumo_core.runs import SAVED_POINTS_FILE, Run, default_run, read_run
 
@@ -215,6 +219,7 @@ def test_an_ensemble_names_its_members(tiny_run):
 def test_it_says_how_to_get_the_same_and_from_what(tiny_run):
     text = model_card(tiny_run)
     assert "python train_cli.py --recipe tiny --seed 1\n" in section(text, "How to get the same")
+    assert "its fields are in `run.json`" in section(text, "How to get the same")
     identity = section(text, "Identity")
     assert tiny_run.weights_sha256 in identity
     assert tiny_run.data["fingerprint"] in identity
@@ -243,3 +248,27 @@ def test_what_only_some_phases_do_is_said(tiny_run):
     assert changes == f"rotate 7; {before}"
     assert losses.startswith("focal, label smoothing 0; cross_entropy")
     assert epochs.count("block1 frozen") == 2
+
+
+def test_the_commands_say_what_was_changed_of_the_recipe_that_is_named(tiny_run):
+    changed = load_recipe("resnet18", ["phases.0.epochs=3", "loss.name=focal", "flip_average=false"])
+    text = commands(replace(tiny_run, recipe=changed.to_json()))
+    line = next(line for line in text.split("\n") if "train_cli" in line)
+    assert load_recipe(*_named(line)) == changed
+    assert line.count("--set") == 3
+    plain = commands(replace(tiny_run, recipe=load_recipe("resnet18").to_json()))
+    assert "python train_cli.py --recipe resnet18 --seed 1\n" in plain
+
+
+def _named(line: str) -> tuple[str, list[str]]:
+    """Recipe and overrides of a command."""
+    parts = shlex.split(line)
+    sets = [after for flag, after in pairwise(parts) if flag == "--set"]
+    return parts[parts.index("--recipe") + 1], sets
+
+
+def test_a_network_of_three_answers_is_said_to_have_three(tiny_run):
+    spec = replace(tiny_run.model, outputs=3)
+    assert "It knows two answers, normal and pneumonia." in section(model_card(tiny_run), "Limits")
+    text = model_card(replace(tiny_run, model=spec))
+    assert "It knows three answers" in section(text, "Limits")

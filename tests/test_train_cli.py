@@ -27,10 +27,11 @@ from pneumo_core.class_report import report_text
 from pneumo_core.errors import DataError, RecipeError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.pretrained import PretrainedReport
+from pneumo_core.progress_bar import ProgressBar
 from pneumo_core.recipe import load_recipe
 from pneumo_core.runs import read_run
 from pneumo_core.training import Progress
-from train_cli import STOPPED, ProgressBar, main
+from train_cli import STOPPED, main
 
 RECIPE = """\
 title: Tiny CNN
