@@ -34,6 +34,13 @@ def probability(logits: Any, temperature: float = 1.0) -> np.ndarray:
     return np.exp(-np.logaddexp(0.0, -as_scores(logits, "logit") / temperature))
 
 
+def log_odds(chance: float, temperature: float = 1.0) -> float:
+    """Return the logit that `probability` takes to a chance in [0, 1]; infinite at the ends."""
+    if chance in (0, 1):
+        return math.inf if chance else -math.inf
+    return temperature * math.log(chance / (1 - chance))
+
+
 def fit_temperature(labels: Any, logits: Any) -> float:
     """Find the temperature with the lowest negative log-likelihood.
 

@@ -1,21 +1,22 @@
 """The detector: load a run once, then ask it about many films."""
 
+import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pneumo_core import CLASS_NAMES, NOTICE
-from pneumo_core.architectures import members_of
-from pneumo_core.calibration import probability
+from pneumo_core.answers import Explanation, Prediction, Target
+from pneumo_core.architectures import cam_stage, members_of
+from pneumo_core.calibration import log_odds, probability
 from pneumo_core.errors import RunError
-from pneumo_core.evaluation import predict_logits
-from pneumo_core.explain import CamResult, explain, overlay
+from pneumo_core.evaluation import evaluating, predict_logits, view_averaged_logits
+from pneumo_core.explain import INPUT, METHODS, explain_by
 from pneumo_core.images import GreyImage, read_image
 from pneumo_core.operating_point import OperatingPoint, ZoneName
 from pneumo_core.runs import Run, default_run, read_run
@@ -23,12 +24,12 @@ from pneumo_core.runs import Run, default_run, read_run
 if TYPE_CHECKING:
     from PIL import Image
 
+    from pneumo_core.effort import Effort
     from pneumo_core.novelty import Novelty
     from pneumo_core.reference import Reference
+    from pneumo_core.trust import Trust
 
     ImageLike = bytes | str | os.PathLike[str] | Image.Image | np.ndarray | GreyImage
-
-Target = Literal["Normal", "Pneumonia"]
 
 TRAINED_ON = "The model knows front views of children aged one to five from one hospital."
 
@@ -39,88 +40,11 @@ _ZONE_NOTES: Mapping[ZoneName, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A verdict on one film. Fields can also be read by key: `result["prediction"]`.
-
-    Attributes:
-        prediction: "Normal" or "Pneumonia", at the operating point.
-        confidence: Calibrated probability of the class that is named, in [0, 1]; below one half
-            where the operating point is far from one half.
-        probabilities: Calibrated probability of each class.
-        probability: Calibrated probability of pneumonia.
-        logit: The network's log-odds of pneumonia, before the temperature.
-        zone: "rule out", "uncertain" or "rule in".
-        threshold: The operating point's threshold on the probability.
-        operating_point: Name of the operating point.
-        clinical_note: What this means, in a few sentences.
-        run: Name of the run it came from.
-    """
-
-    prediction: Target
-    confidence: float
-    probabilities: Mapping[str, float]
-    probability: float
-    logit: float
-    zone: ZoneName
-    threshold: float
-    operating_point: str
-    clinical_note: str
-    run: str
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.keys():
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def keys(self) -> list[str]:
-        """Names of the fields; with `[]` this makes `dict(prediction)` work."""
-        return [item.name for item in fields(self)]
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """Where the network's evidence lies on one film.
-
-    Attributes:
-        cam: The map over the square that the network saw, and what it is worth in logits.
-        film: The film itself, float32 (height, width) in [0, 1].
-        placed: The map laid over the film, float32 (height, width) in [0, 1]; 0 outside the crop.
-        box: (top, left, height, width) of what the network saw, in pixels of the film.
-        run: Name of the run.
-    """
-
-    cam: CamResult
-    film: np.ndarray
-    placed: np.ndarray
-    box: tuple[int, int, int, int]
-    run: str
-
-    @property
-    def map(self) -> np.ndarray:
-        """The map over the network's square, float32 (S, S) in [0, 1]."""
-        return self.cam.map
-
-    @property
-    def evidence(self) -> np.ndarray:
-        """The raw map at the layer's resolution, float32 (h, w), in logits where it has units."""
-        return self.cam.evidence
-
-    @property
-    def worth(self) -> float:
-        """Sum of the positive evidence for the target, in logits."""
-        return self.cam.worth
-
-    def overlay(self, opacity: float = 0.6) -> np.ndarray:
-        """The map in colour over the film, uint8 (height, width, 3); opacity in [0, 1]."""
-        return overlay(self.film, self.placed, opacity)
-
-
 class PneumoniaDetector:
     """One run's network with all that belongs to it. Safe to share between threads.
+
+    What takes seconds (slow maps, several maps, checks of maps) runs on a copy of the network, made
+    for that call: nobody's verdict waits for it.
 
     >>> PneumoniaDetector().predict("chest_xray.jpg")["prediction"]  # doctest: +SKIP
     'Pneumonia'
@@ -281,26 +205,136 @@ class PneumoniaDetector:
         if not images:
             return []
         films = [_pixels(image) for image in images]
+        kind = METHODS.get(method)
+        quick = kind is None or not (kind.slow or kind.on_input)
+        return self._explained(films, [method], target, layer, quick)[method]
+
+    def explain_with(
+        self,
+        image: "ImageLike",
+        methods: Sequence[str],
+        target: Target | None = None,
+        layer: str | None = None,
+    ) -> dict[str, Explanation]:
+        """Explain one film by several methods; otherwise as `explain`.
+
+        Returns:
+            A map for each method, in the order of `methods`.
+        """
+        found = self._explained([_pixels(image)], methods, target, layer, quick=False)
+        return {method: results[0] for method, results in found.items()}
+
+    def trust(
+        self,
+        image: "ImageLike",
+        method: str = "gradcam",
+        target: Target | None = None,
+        layer: str | None = None,
+        operating_point: OperatingPoint | None = None,
+        progress: Callable[[float], object] = lambda _: None,
+    ) -> "Trust":
+        """Check the map that `explain` draws; held against the run's audit, where it has one.
+
+        Args:
+            image: As for `predict`.
+            method: A name out of `explain.METHODS`.
+            target: The class that is explained; None for the predicted one.
+            layer: A stage of the network; None for the run's own choice.
+            operating_point: What decides whether a changed film changes the answer; None for the
+                run's default.
+            progress: Called with the share that is done, from 0 to 1.
+
+        Raises:
+            ImageError: If it is not an image that can be read.
+            RunError: If there is no such method or class, or the run's audit is damaged.
+        """
+        from pneumo_core import trust
+        from pneumo_core.explain_audit import reference
+
+        if method not in METHODS:
+            raise RunError(f"There is no method {method!r}: choose from {', '.join(METHODS)}.")
+        film, spec = _pixels(image), self.run.model
+        chance = (operating_point or self.run.operating_point).threshold
+        read = INPUT if METHODS[method].on_input else cam_stage(spec, layer)
+        return trust.check(
+            self._own_network(),
+            spec,
+            self.run.preprocess,
+            self.run.preprocess.square(film),
+            method=method,
+            target=self._target(film, target),
+            layer=layer,
+            threshold=log_odds(chance, self.run.temperature),
+            reference=reference(self.run, method, read),
+            progress=progress,
+        )
+
+    def view_probabilities(self, image: "ImageLike") -> tuple[float, ...]:
+        """The probability of pneumonia of slightly changed views of a film; `trust_stable.views`.
+
+        Raises:
+            ImageError: If it is not an image that can be read.
+        """
+        from pneumo_core.trust_stable import views
+
+        preprocess = self.run.preprocess
+        square = torch.from_numpy(self._squares([_pixels(image)])).to(self.device)
+        inputs = preprocess.normalised(views(preprocess.resized(square)))
+        with self.lock, torch.no_grad(), evaluating(self._model):
+            logits = view_averaged_logits(self._model, inputs, self.run.flip_average)
+        return tuple(probability(logits.double().cpu().numpy(), self.run.temperature).tolist())
+
+    def effort(self, layer: str | None = None) -> "Effort":
+        """Measure how long maps read at a stage, and their checks, take on this machine."""
+        from pneumo_core.effort import measure
+
+        return measure(self._own_network(), self.run.model, self.run.preprocess, layer)
+
+    def _explained(
+        self,
+        films: Sequence[np.ndarray],
+        methods: Sequence[str],
+        target: Target | None,
+        layer: str | None,
+        quick: bool,
+    ) -> dict[str, list[Explanation]]:
+        """Maps of films by each method; unless it is quick, on a copy of the network."""
+        target = self._target(films[0], target)
+        preprocess, spec = self.run.preprocess, self.run.model
+        inputs = preprocess.tensor(self._squares(films)).to(self.device)
+        if quick:
+            with self.lock:
+                drawn = explain_by(self._model, spec, inputs, methods, target=target, layer=layer)
+        else:
+            own = self._own_network()
+            drawn = explain_by(own, spec, inputs, methods, target=target, layer=layer)
+        return {
+            method: [
+                Explanation(
+                    cam=cam,
+                    film=film,
+                    placed=preprocess.place(cam.map, *film.shape),
+                    box=preprocess.box(*film.shape),
+                    run=self.run.name,
+                )
+                for cam, film in zip(cams, films, strict=True)
+            ]
+            for method, cams in drawn.items()
+        }
+
+    def _target(self, film: np.ndarray, target: Target | None) -> Target:
+        """The class to explain: the one asked for, or the predicted one."""
         if target is None:
-            target = self.predict(films[0]).prediction
+            return self.predict(film).prediction
         if target not in CLASS_NAMES:
             raise RunError(f"The target must be {' or '.join(CLASS_NAMES)}, not {target!r}.")
-        inputs = self.run.preprocess.tensor(self._squares(films)).to(self.device)
-        with self.lock:
-            cams = explain(
-                self._model, self.run.model, inputs, method=method, target=target, layer=layer
-            )
-        preprocess = self.run.preprocess
-        return [
-            Explanation(
-                cam=cam,
-                film=film,
-                placed=preprocess.place(cam.map, *film.shape),
-                box=preprocess.box(*film.shape),
-                run=self.run.name,
-            )
-            for cam, film in zip(cams, films, strict=True)
-        ]
+        return target
+
+    def _own_network(self) -> torch.nn.Module:
+        """A copy of the network that nobody else uses."""
+        # A copy that is made in inference mode could take no part in autograd.
+        with self.lock, torch.inference_mode(False):
+            return copy.deepcopy(self._model)
 
     def _squares(self, films: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([self.run.preprocess.square(film) for film in films])

@@ -1,0 +1,92 @@
+"""What the detector answers about a film: a verdict, and where the evidence for it lies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from pneumo_core.explain import CamResult, overlay
+from pneumo_core.operating_point import ZoneName
+
+Target = Literal["Normal", "Pneumonia"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A verdict on one film. Fields can also be read by key: `result["prediction"]`.
+
+    Attributes:
+        prediction: "Normal" or "Pneumonia", at the operating point.
+        confidence: Calibrated probability of the class that is named, in [0, 1]; below one half
+            where the operating point is far from one half.
+        probabilities: Calibrated probability of each class.
+        probability: Calibrated probability of pneumonia.
+        logit: The network's log-odds of pneumonia, before the temperature.
+        zone: "rule out", "uncertain" or "rule in".
+        threshold: The operating point's threshold on the probability.
+        operating_point: Name of the operating point.
+        clinical_note: What this means, in a few sentences.
+        run: Name of the run it came from.
+    """
+
+    prediction: Target
+    confidence: float
+    probabilities: Mapping[str, float]
+    probability: float
+    logit: float
+    zone: ZoneName
+    threshold: float
+    operating_point: str
+    clinical_note: str
+    run: str
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> list[str]:
+        """Names of the fields; with `[]` this makes `dict(prediction)` work."""
+        return [item.name for item in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Where the network's evidence lies on one film.
+
+    Attributes:
+        cam: The map over the square that the network saw, and what it is worth in logits.
+        film: The film itself, float32 (height, width) in [0, 1].
+        placed: The map laid over the film, float32 (height, width) in [0, 1]; 0 outside the crop.
+        box: (top, left, height, width) of what the network saw, in pixels of the film.
+        run: Name of the run.
+    """
+
+    cam: CamResult
+    film: np.ndarray
+    placed: np.ndarray
+    box: tuple[int, int, int, int]
+    run: str
+
+    @property
+    def map(self) -> np.ndarray:
+        """The map over the network's square, float32 (S, S) in [0, 1]."""
+        return self.cam.map
+
+    @property
+    def evidence(self) -> np.ndarray:
+        """The raw map at the layer's resolution, float32 (h, w), in logits where it has units."""
+        return self.cam.evidence
+
+    @property
+    def worth(self) -> float:
+        """Sum of the positive evidence for the target, in logits."""
+        return self.cam.worth
+
+    def overlay(self, opacity: float = 0.6) -> np.ndarray:
+        """The map in colour over the film, uint8 (height, width, 3); opacity in [0, 1]."""
+        return overlay(self.film, self.placed, opacity)
