@@ -7,6 +7,7 @@ from pathlib import Path
 from pneumo_core import markdown
 from pneumo_core.errors import RunError
 from pneumo_core.model_table import ImageSet, ModelRow, Start, board
+from pneumo_core.proportions import Estimate
 from pneumo_core.published import FIGURES
 from pneumo_core.runs import BrokenRun, Run, list_runs
 
@@ -17,6 +18,7 @@ TITLES = {
     "specificity": "Specificity",
     "accuracy": "Accuracy",
 }
+KINDS_LINE = "Bacterial (the positive kind) against viral, films that show pneumonia:"
 STARTS: dict[Start, str] = {
     "scratch": "random",
     "instead": "random, for want of ImageNet's",
@@ -44,12 +46,16 @@ def compare(options: Namespace) -> int:
     found = board(runs)
     for images in found.sets:
         print(f"{heading(images)}\n{markdown.columns(table(images.rows))}\n")
+        if kinds := kinds_table(images.rows):
+            print(f"{KINDS_LINE}\n{markdown.columns(kinds)}\n")
     for reason in (*broken, *found.unscored.values()):
         print(reason)
     if page:
-        parts = [
-            f"### {heading(each)}\n\n{markdown.table(table(each.rows))}" for each in found.sets
-        ]
+        parts = []
+        for each in found.sets:
+            parts.append(f"### {heading(each)}\n\n{markdown.table(table(each.rows))}")
+            if kinds := kinds_table(each.rows):
+                parts.append(f"{KINDS_LINE}\n\n{markdown.table(kinds)}")
         markdown.renew(page, MARK, "\n\n".join(parts))
     return 0
 
@@ -72,13 +78,33 @@ def table(rows: Iterable[ModelRow]) -> list[list[str]]:
     return [header, *body]
 
 
+def kinds_table(rows: Iterable[ModelRow]) -> list[list[str]]:
+    """Cells of a table of the models that tell bacterial from viral pneumonia; [] for none.
+
+    As `table`; bacterial is the positive kind.
+    """
+    header = ["Model", *TITLES.values()]
+    body = []
+    for row in rows:
+        apart = row.run.metrics["test"].get("kinds", {}).get("bacteria_against_virus")
+        if apart is not None:
+            cells = (
+                _words(Estimate.from_json(apart[name]), row.published.kinds.get(name))
+                for name in FIGURES
+            )
+            body.append([row.label, *cells])
+    return [header, *body] if body else []
+
+
 def _figure(row: ModelRow, name: str) -> str:
-    ours = row.figures[name]
+    return _words(row.figures[name], row.published.figures.get(name))
+
+
+def _words(ours: Estimate, theirs: float | None) -> str:
     if ours.value is None:
         words = "undefined"
     else:
         words = f"{ours.value:.3f}"
         if ours.low is not None and ours.high is not None:
             words += f" ({ours.low:.3f}–{ours.high:.3f})"
-    theirs = row.published.figures.get(name)
     return words if theirs is None else f"{words} / {theirs:.3f}"

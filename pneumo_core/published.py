@@ -19,12 +19,14 @@ class Published:
         derived: Which of them follow from the stated matrix instead of being stated.
         confusion: The stated confusion matrix, None without one.
         note: What is to be known about them; "" for nothing.
+        kinds: Shares and areas of bacterial against viral pneumonia, by the names of `FIGURES`.
     """
 
     figures: Mapping[str, float] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
     confusion: Confusion | None = None
     note: str = ""
+    kinds: Mapping[str, float] = field(default_factory=dict)
 
 
 def published(recipe: Mapping[str, Any]) -> Published:
@@ -49,8 +51,14 @@ def published(recipe: Mapping[str, Any]) -> Published:
             if name not in stated and value is not None:
                 derived[name] = value
     note = given.get("note")
+    kinds = given.get("bacteria_against_virus")
+    kinds = kinds if isinstance(kinds, Mapping) else {}
     return Published(
-        stated | derived, frozenset(derived), confusion, note if isinstance(note, str) else ""
+        stated | derived,
+        frozenset(derived),
+        confusion,
+        note if isinstance(note, str) else "",
+        {name: float(kinds[name]) for name in FIGURES if _is_share(kinds.get(name))},
     )
 
 

@@ -73,3 +73,29 @@ def test_without_a_run_there_is_a_sentence(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     assert main(["compare"]) == 1
     assert "There is no trained model yet" in capsys.readouterr().err
+
+
+def test_kinds_of_pneumonia_have_a_table_of_their_own(folder, capsys):
+    assert main(["compare"]) == 0
+    assert "Bacterial" not in capsys.readouterr().out
+    path = folder / "other" / "run.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["recipe"]["published"]["bacteria_against_virus"] = {"auc": 0.94, "accuracy": 1.5}
+    content["metrics"]["test"]["kinds"] = {
+        "sensitivity": {"bacteria": [0.9, 0.8, 1.0], "virus": [0.7, 0.5, 0.9]},
+        "bacteria_against_virus": {
+            "threshold": 0.5,
+            "counts": {"bacteria": 6, "virus": 6},
+            "auc": [0.85, 0.75, 0.95],
+            "sensitivity": [0.8, 0.7, 0.9],
+            "specificity": [0.6, 0.5, 0.7],
+            "accuracy": [0.7, 0.6, 0.8],
+        },
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+    page = folder / "page.md"
+    assert main(["compare", "--markdown", str(page)]) == 0
+    line = "| Other CNN | 0.850 (0.750–0.950) / 0.940 | 0.800 (0.700–0.900) | 0.600 (0.500–0.700) |"
+    text = page.read_text(encoding="utf-8")
+    assert line in text, "what is no share is not quoted"
+    assert "Tiny" not in text.partition("Bacterial")[2]

@@ -59,3 +59,10 @@ def test_what_is_no_matrix_is_left_out(matrix):
 def test_a_matrix_without_pneumonia_has_no_sensitivity():
     found = published({"published": {"confusion": [9, 1, 0, 0]}})
     assert found.figures == {"specificity": 0.9, "accuracy": 0.9, "f1": 0.0}
+
+
+def test_kinds_are_quoted_where_they_are_shares():
+    given = {"auc": 0.94, "accuracy": 0.907, "sensitivity": 2, "note": "on the same films"}
+    quoted = published({"published": {"bacteria_against_virus": given}})
+    assert quoted.kinds == {"auc": 0.94, "accuracy": 0.907}
+    assert published({"published": {"bacteria_against_virus": "no"}}).kinds == {}

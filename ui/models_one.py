@@ -9,16 +9,15 @@ from pneumo_core import figures
 from pneumo_core.confusion import Confusion
 from pneumo_core.errors import DataError
 from pneumo_core.figures_models import training_curves
-from pneumo_core.kinds import found
 from pneumo_core.metrics import class_report
 from pneumo_core.model_table import ModelRow, training_history
 from pneumo_core.operating_point import threshold_words
-from pneumo_core.proportions import Estimate
 from ui import cache, threshold_sections
 from ui.data_missing import offer_download
+from ui.models_kinds import kinds
 from ui.models_recipe import facts, kept_epochs
 from ui.threshold_data import of_run
-from ui.threshold_show import as_text, show, with_interval
+from ui.threshold_show import as_text, show
 from ui.words import models as words
 
 PREVIEW_FILMS = 6
@@ -75,21 +74,7 @@ def classes(row: ModelRow) -> None:
             ]
             st.table(pd.DataFrame(cells), border="horizontal", hide_index=True)
             st.caption(words.CLASSES_NOTE)
-            if kinds := _by_kind(row):
-                st.markdown(words.KINDS_LINE.format(kinds=kinds))
-
-
-def _by_kind(row: ModelRow) -> str:
-    """Share of the films of each known kind of pneumonia that is found; "" where none is known."""
-    scores = cache.scores(row.run, "test")
-    patients = scores["patient"].where(scores["patient"] != "", scores["id"])
-    shares = found(scores["group"], scores["probability"].to_numpy(), row.threshold, patients)
-    return ", ".join(
-        words.KIND_FOUND.format(
-            kind=words.KIND_NAMES[kind], share=with_interval("", Estimate.from_json(share))
-        )
-        for kind, share in shares.items()
-    )
+            kinds(row)
 
 
 def _class_cells(figures_of_class: dict[str, float | int | None]) -> dict[str, str]:

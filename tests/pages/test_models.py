@@ -1,5 +1,6 @@
 """The Models page: what it says of each run, of two of them, and which it puts in use."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -259,6 +260,36 @@ def test_the_report_by_class(tab: Tab, several: Path) -> None:
     viral = rows[rows["group"] == "virus"]
     share = 100 * (viral["probability"] >= 0.5).mean()
     assert f"of the viral films {share:.1f} %" in said
+
+
+def test_a_model_of_three_answers_shows_how_it_tells_kinds_apart(tab: Tab, several: Path) -> None:
+    path = several / "good" / "run.json"
+    content = json.loads(path.read_text("utf-8"))
+    figures = {"sensitivity": [0.8, 0.7, 0.9], "specificity": [0.6, 0.5, 0.7]}
+    content["metrics"]["test"]["kinds"] = {
+        "sensitivity": {"bacteria": [0.9, 0.8, 1.0], "virus": [0.7, 0.5, 0.9]},
+        "bacteria_against_virus": {
+            "threshold": 0.5,
+            "counts": {"bacteria": 21, "virus": 19},
+            "auc": [0.85, 0.75, 0.95],
+            "accuracy": [0.7, 0.6, 0.8],
+            **figures,
+        },
+        "confusion": [[38, 1, 1], [2, 17, 2], [3, 4, 12]],
+    }
+    content["recipe"]["published"]["bacteria_against_virus"] = {"auc": 0.94}
+    path.write_text(json.dumps(content), "utf-8")
+    page = tab("classes")
+    assert words.APART_LINE.format(bacteria=21, virus=19) in words_of(page)
+    apart, three = (table.value for table in page.table[-2:])
+    assert list(apart[words.OURS]) == [
+        "0.850 (0.750 to 0.950)",
+        "80.0 % (70.0 to 90.0)",
+        "60.0 % (50.0 to 70.0)",
+        "70.0 % (60.0 to 80.0)",
+    ]
+    assert list(apart[words.THEIRS]) == ["0.940", "–", "–", "–"]
+    assert three.to_numpy().tolist()[1] == ["Bacterial", 2, 17, 2]
 
 
 def test_the_recipe_is_told_in_words(tab: Tab) -> None:

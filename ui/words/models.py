@@ -152,6 +152,22 @@ CLASSES_LINE = "On the {n} test films at the threshold **{threshold}** ({point})
 KINDS_LINE = "Found at this threshold: {kinds}."
 KIND_FOUND = "of the {kind} films {share}"
 KIND_NAMES = {"bacteria": "bacterial", "virus": "viral"}
+APART_LINE = (
+    "**Bacterial or viral**, over the {bacteria} bacterial and {virus} viral films; bacterial is "
+    "the positive kind:"
+)
+KIND_FIGURE = "Figure"
+KIND_FIGURES = {
+    "auc": "AUC",
+    "sensitivity": "Bacterial films called bacterial",
+    "specificity": "Viral films called viral",
+    "accuracy": "Called rightly",
+}
+OURS = "This model (95 % interval)"
+THEIRS = "Published"
+THREE_LINE = "All three answers; rows are what is known, columns what the model says:"
+ANSWERS = {"normal": "Normal", "bacteria": "Bacterial", "virus": "Viral"}
+TRUTH = "Known as"
 CLASSES = {"macro": "Macro mean", "weighted": "Weighted mean"}
 CLASS = "Class"
 CLASS_COLUMNS = {
