@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from pneumo_core import images
+from pneumo_core import grey, images, picture_files
 from pneumo_core.errors import ImageError
 from pneumo_core.images import GreyImage, read_image
 
@@ -365,7 +365,7 @@ def test_first_of_several_frames(kind):
 def test_counting_frames_stops_and_survives_a_damaged_page(monkeypatch):
     pages = [Image.fromarray(GREY)] * 5
     data = encoded(GREY, "TIFF", save_all=True, append_images=pages)
-    monkeypatch.setattr(images, "MAX_FRAMES", 4)
+    monkeypatch.setattr(picture_files, "MAX_FRAMES", 4)
     assert read_image(data).notes == ("first of at least 4 frames",)
     assert_pixels(read_image(data[: len(data) // 2]), unit(GREY))
 
@@ -399,9 +399,9 @@ def test_too_many_pixels_are_refused_before_decoding(data, monkeypatch):
 
 
 def test_the_limits_themselves_are_allowed(monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", GREY.size)
+    monkeypatch.setattr(grey, "MAX_PIXELS", GREY.size)
     assert_pixels(read_image(encoded(GREY)), unit(GREY))
-    monkeypatch.setattr(images, "MAX_PIXELS", GREY.size - 1)
+    monkeypatch.setattr(grey, "MAX_PIXELS", GREY.size - 1)
     for source in (encoded(GREY), GREY, Image.fromarray(GREY), unit(GREY)):
         assert "30 x 40 pixels" in refusal(source)
 
@@ -471,15 +471,15 @@ def zipped() -> bytes:
         (encoded(GREY, "BMP"), "BMP"),
         (encoded(GREY, "AVIF"), "AVIF"),
         (encoded(GREY, "JPEG2000"), "JPEG 2000"),
-        (bytes(128) + b"DICM" + bytes(50), "DICOM files are not read yet"),
-        (encoded(GREY, "TIFF")[:128] + b"DICM", "DICOM files are not read yet"),
+        (bytes(128) + b"DICM" + bytes(50), "This DICOM"),
+        (encoded(GREY, "TIFF")[:128] + b"DICM", "This DICOM"),
     ],
 )  # fmt: skip
 def test_other_kinds_are_named(data, words, tmp_path):
     message = refusal(data)
     assert words in message
-    if "cannot be read" not in message and data:
-        assert message.endswith("export the image as PNG, JPEG or TIFF.")
+    if "cannot be read" not in message and "DICOM is" not in message and data:
+        assert message.endswith("export the image as DICOM, PNG, JPEG or TIFF.")
     path = tmp_path / "xray.png"
     path.write_bytes(data)
     assert refusal(path) == message
@@ -506,7 +506,7 @@ def test_jpeg_of_a_thousand_passes():
 
 
 def test_passes_of_a_thumbnail_or_of_what_follows_do_not_count(monkeypatch):
-    monkeypatch.setattr(images, "MAX_SCANS", 1)
+    monkeypatch.setattr(picture_files, "MAX_SCANS", 1)
     thumbnail = b"\xff\xe3" + struct.pack(">H", 402) + b"\xff\xda" * 200
     data = encoded(SMOOTH, "JPEG")
     data = data[:2] + thumbnail + data[2:] + b"\xff\xda\0\2" * 200
