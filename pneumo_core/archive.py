@@ -27,7 +27,7 @@ black pictures 100."""
 NAME_LENGTH = 80
 """Characters of a name that are shown; of a longer one, its end."""
 
-_ZIP = re.compile(rb"PK(\3\4|\5\6|\7\x08)")
+_ZIP = re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)")
 _ENTRY = b"PK\1\2"
 _LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._[^/]*$|Thumbs\.db$|desktop\.ini$)")
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
