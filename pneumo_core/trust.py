@@ -188,18 +188,24 @@ def check(
             else None
         )
         faith = faithful(model, film[0], score, {method: cam.evidence}, seed, fill)[method]
-        progress(0.45)
+        progress(0.4)
         draws = draws_for(method)
         copies = forgetful(model, spec, draws, seed)
         memory = learned(
-            _counted(copies, lambda done: progress(0.45 + 0.4 * done / (2 * draws))),
+            _counted(copies, lambda done: progress(0.4 + 0.35 * done / (2 * draws))),
             spec,
             film,
             {method: [cam.evidence]},
             target=target,
             layer=layer,
         )[method][0]
-        moved = explain_by(model, spec, films[1:], [method], target=target, layer=layer)[method]
+        # One by one where a map takes long, so that progress is seen; otherwise all at once.
+        parts = films[1:].split(1 if METHODS[method].on_input else len(films))
+        moved = [
+            each
+            for part in _counted(parts, lambda done: progress(0.75 + 0.25 * done / len(parts)))
+            for each in explain_by(model, spec, part, [method], target=target, layer=layer)[method]
+        ]
         scores = scores_of(model, films, score).tolist()
     progress(1.0)
     known = reference and (reference.method, reference.layer) == (method, cam.layer)

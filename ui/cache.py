@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pneumo_core.datasets import Dataset
     from pneumo_core.detector import PneumoniaDetector
+    from pneumo_core.effort import Effort
+    from pneumo_core.explain_audit import ExplainAudit
     from pneumo_core.model_table import Board
     from pneumo_core.runs import BrokenRun, Run
 
@@ -75,6 +77,29 @@ def detector(run: Run) -> PneumoniaDetector:
         RunError: the weights are absent or damaged.
     """
     return _detector(str(run.path), run.weights_sha256, run)
+
+
+def explain_audit(run: Run, split: str) -> ExplainAudit | None:
+    """The checks of a run's maps over a split, None where there are none; treat it as read-only.
+
+    Raises:
+        RunError: what the run keeps of it is damaged.
+    """
+    return _explain_audit(str(run.path), run.weights_sha256, _written(run), split, run)
+
+
+def best_reading(run: Run) -> tuple[str, str | None]:
+    """Method and stage to read a run's maps with; see `explain_audit.best_reading`.
+
+    Raises:
+        RunError: what the run keeps of its audit is damaged.
+    """
+    return _best_reading(str(run.path), run.weights_sha256, _written(run), run)
+
+
+def effort(run: Run, layer: str | None) -> Effort:
+    """How long maps and their checks take on this machine, measured on grey films of nobody."""
+    return _effort(str(run.path), run.weights_sha256, layer, run)
 
 
 def dataset(run: Run) -> Dataset:
@@ -140,6 +165,38 @@ def _detector(path: str, sha256: str, _run: Run) -> PneumoniaDetector:
     torch.set_num_threads(1)
 
     return PneumoniaDetector(_run)
+
+
+def _written(run: Run) -> int | None:
+    """When the run's audit of maps was written; None where there is none."""
+    from pneumo_core.explain_audit import AUDIT_FILE
+
+    file = run.path / AUDIT_FILE
+    return file.stat().st_mtime_ns if file.is_file() else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _explain_audit(
+    path: str, sha256: str, written: int | None, split: str, _run: Run
+) -> ExplainAudit | None:
+    del path, sha256, written
+    from pneumo_core.explain_audit import read_explain_audit
+
+    return read_explain_audit(_run, split)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _best_reading(path: str, sha256: str, written: int | None, _run: Run) -> tuple[str, str | None]:
+    del path, sha256, written
+    from pneumo_core import explain_audit
+
+    return explain_audit.best_reading(_run)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _effort(path: str, sha256: str, layer: str | None, _run: Run) -> Effort:
+    del path, sha256
+    return detector(_run).effort(layer)
 
 
 @st.cache_resource(max_entries=2, show_spinner=words.READING_DATA)

@@ -13,7 +13,7 @@ from ui import pictures
 from ui.words import predict as words
 
 if TYPE_CHECKING:
-    from pneumo_core.detector import Explanation
+    from pneumo_core.answers import Explanation
 
 _ASSETS = Path(__file__).parent / "assets" / "film"
 _mount = st.components.v2.component(
@@ -40,7 +40,6 @@ def film(explanation: Explanation, film_key: str, target: str, *, key: str) -> f
     height, width = explanation.film.shape
     top, left, box_height, box_width = explanation.box
     whole = (box_height, box_width) == (height, width)
-    opacity = (st.session_state.get(key) or {}).get("opacity", START)
     result = _mount(
         key=key,
         data={
@@ -55,12 +54,17 @@ def film(explanation: Explanation, film_key: str, target: str, *, key: str) -> f
             "strongest": words.STRONGEST,
             "colours": _key(),
             "label": words.OPACITY,
-            "opacity": opacity,
+            "opacity": opacity(key),
         },
         default={"opacity": START},
         on_opacity_change=lambda: None,
     )
     return result.opacity / 100
+
+
+def opacity(key: str) -> float:
+    """The opacity last chosen for the film of that key, in percent."""
+    return (st.session_state.get(key) or {}).get("opacity", START)
 
 
 def heat(cam: np.ndarray) -> Image.Image:

@@ -7,8 +7,9 @@ the session, and both go when the session ends. Nothing is kept under a file nam
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -16,11 +17,12 @@ from ui import cache
 from ui.words import predict as words
 
 if TYPE_CHECKING:
-    from pneumo_core.detector import Explanation, Prediction, Target
+    from pneumo_core.answers import Explanation, Prediction, Target
     from pneumo_core.images import GreyImage
     from pneumo_core.novelty import Novelty
     from pneumo_core.operating_point import OperatingPoint
     from pneumo_core.runs import Run
+    from pneumo_core.trust import Trust
 
 _UPLOAD = "pneumolens/upload"
 UPLOADER = "uploader"
@@ -39,6 +41,21 @@ class Film:
     key: str
     image: GreyImage
     truth: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which map is asked for.
+
+    Attributes:
+        method: Its name in `explain.METHODS`.
+        target: The class that is explained.
+        layer: The stage that is read; None for the model's own, and for a method that reads none.
+    """
+
+    method: str
+    target: Target
+    layer: str | None
 
 
 def remember_upload() -> None:
@@ -91,9 +108,60 @@ def novelty(run: Run, film: Film) -> Novelty | None:
     return _novelty(run.name, run.weights_sha256, film.key, run, film)
 
 
-def explain(run: Run, film: Film, target: Target, layer: str) -> Explanation:
-    """Where a film's evidence for a class lies at a layer; see `PneumoniaDetector.explain`."""
-    return _explain(run.name, run.weights_sha256, film.key, target, layer, run, film)
+def view_probabilities(run: Run, film: Film, *, now: bool) -> tuple[float, ...]:
+    """What a single network says of slight changes; see `PneumoniaDetector.view_probabilities`.
+
+    Args:
+        run: The model.
+        film: What was read.
+        now: Compute them if need be; otherwise none if they are not known yet.
+    """
+    kept = _kept("views", run.name, run.weights_sha256, film.key)
+    if now and not kept:
+        kept.append(cache.detector(run).view_probabilities(film.image))
+    return kept[0] if kept else ()
+
+
+def explain(run: Run, film: Film, asked: Asked) -> Explanation:
+    """Where a film's evidence for a class lies; see `PneumoniaDetector.explain`."""
+    return _explain(run.name, run.weights_sha256, film.key, asked, run, film)
+
+
+def explain_with(run: Run, film: Film, asked: Asked) -> Mapping[str, Explanation]:
+    """The maps of all fast methods in place of the one asked for."""
+    return _explain_with(run.name, run.weights_sha256, film.key, asked, run, film)
+
+
+def known_trust(run: Run, film: Film, asked: Asked, point: OperatingPoint) -> Trust | None:
+    """The checks of a map if they have been made in this session."""
+    kept = _checks(run, film, asked, point)
+    return kept[0] if kept else None
+
+
+def check(
+    run: Run,
+    film: Film,
+    asked: Asked,
+    point: OperatingPoint,
+    progress: Callable[[float], object],
+) -> Trust:
+    """Make the checks of a map; see `PneumoniaDetector.trust`."""
+    found = cache.detector(run).trust(
+        film.image, asked.method, asked.target, asked.layer, point, progress
+    )
+    _checks(run, film, asked, point).append(found)
+    return found
+
+
+def _checks(run: Run, film: Film, asked: Asked, point: OperatingPoint) -> list[Trust]:
+    return _kept("trust", run.name, run.weights_sha256, film.key, asked, point.threshold)
+
+
+@st.cache_resource(scope="session", max_entries=24, show_spinner=False)
+def _kept(*key: object) -> list[Any]:
+    """An empty list for what takes a while and shows how far it is: it is put in when done."""
+    del key
+    return []
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=words.READING)
@@ -124,9 +192,20 @@ def _novelty(name: str, sha256: str, film_key: str, _run: Run, _film: Film) -> N
     return cache.detector(_run).novelty(_film.image)
 
 
-@st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)
+@st.cache_resource(scope="session", max_entries=8, show_spinner=words.READING)
 def _explain(
-    name: str, sha256: str, film_key: str, target: Target, layer: str, _run: Run, _film: Film
+    name: str, sha256: str, film_key: str, asked: Asked, _run: Run, _film: Film
 ) -> Explanation:
     del name, sha256, film_key
-    return cache.detector(_run).explain(_film.image, target=target, layer=layer)
+    return cache.detector(_run).explain(_film.image, asked.method, asked.target, asked.layer)
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner=words.DRAWING)
+def _explain_with(
+    name: str, sha256: str, film_key: str, asked: Asked, _run: Run, _film: Film
+) -> Mapping[str, Explanation]:
+    del name, sha256, film_key
+    from pneumo_core.explain import METHODS
+
+    fast = [method.name for method in METHODS.values() if not method.slow]
+    return cache.detector(_run).explain_with(_film.image, fast, asked.target, asked.layer)

@@ -45,6 +45,16 @@ MEMBERS_DIFFER = (
     "Mean of {count} networks trained apart, which say {low} to {high} (the fine marks): "
     "{positive} of them call it pneumonia, the others normal."
 )
+VIEWS_TO_COME = "Trying slight changes of the film…"
+VIEWS_ALIKE = "{count} slightly changed views of the film (the fine marks) all give {percent}."
+VIEWS_AGREE = (
+    "{count} slightly changed views of the film give {low} to {high} (the fine marks), and the "
+    "same call."
+)
+VIEWS_DIFFER = (
+    "{count} slightly changed views of the film give {low} to {high} (the fine marks): {positive} "
+    "of them are called pneumonia, the others normal."
+)
 ZONES = {
     "rule out": "**Rule out.** On the test films, {count} of {of} with pneumonia are in this zone "
     "too.",
@@ -74,6 +84,13 @@ ZONE_BETWEEN = "uncertain, needs a reader: {low} to {high}"
 ZONE_IN = "rule in: from {high}"
 
 TARGET = "Evidence for"
+METHOD = "Method"
+METHOD_HELP = (
+    "Ways of drawing the map. The first choice is the one that did best on the model's validation "
+    "films, if it was checked there, and Grad-CAM otherwise. Random weights say nothing, on "
+    "purpose: what a real method must beat."
+)
+SLOW_METHOD = "{title} (slow)"
 LAYER = "Read at layer"
 LAYER_HELP = (
     "Later layers know more of the whole film but see it more coarsely. The first choice is the "
@@ -82,10 +99,13 @@ LAYER_HELP = (
 FIRST_ORDER = (
     "Read before the last layer, this is a first-order estimate: it need not add up to the score."
 )
+FROM_BLUR = "Counted from the film's own blur: what the blur itself says is not in it."
 MAP_CAPTION = (
     "It shows where this network's evidence lies, not where a disease is. {method} for “{target}” "
-    "at {layer}, {rows} × {columns} cells; {model}."
+    "{where}, {rows} × {columns} cells; {model}."
 )
+AT_LAYER = "at {layer}"
+ON_FILM = "on the film itself"
 WORTH = (
     "The map as a whole is worth **{worth} logit units** towards “{target}” (odds × {odds}); "
     "{against} units speak against it."
@@ -95,12 +115,36 @@ WORTH_WEAK = (
     "That is next to nothing. The colours are bright all the same, because every map is stretched "
     "to the full scale."
 )
-NO_EVIDENCE = "At this layer nothing on the film speaks for “{target}”, so the map is blank."
+NO_UNITS = (
+    "{method} has no units: its colours say where, not how much. Every map is stretched to the "
+    "full scale, however weak it is."
+)
+NO_CLASS = "It knows no class: the map is the same for “pneumonia” and “normal”."
+CONTROL = "Random weights show nothing of the network: this is what a map by chance looks like."
+NO_EVIDENCE = "Here nothing on the film speaks for “{target}”, so the map is blank."
 WORTH_HELP = (
     "Evidence adds up in units of the network's logit; after calibration one unit multiplies the "
     "odds by {factor}. Every map is stretched to the full scale of colours, so the colours alone "
     "do not say how strong the evidence is."
 )
+SLOW = "{method} runs the network hundreds of times. On this machine that takes {time}."
+DRAW = "Draw this map"
+DRAWING = "Drawing the maps…"
+
+
+def duration(seconds: float) -> str:
+    """How long something takes, in words and roughly."""
+    if seconds < 1.5:
+        return "about a second"
+    if seconds < 45:
+        return f"about {seconds if seconds < 10 else 5 * round(seconds / 5):.0f} seconds"
+    if seconds < 90:
+        return "about a minute"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} minutes"
+    return f"about {seconds / 3600:.0f} hours"
+
+
 ORIGINAL = "Original; the network sees the dashed square"
 ORIGINAL_WHOLE = "Original"
 OVERLAY = "Evidence for “{target}”"
@@ -132,3 +176,94 @@ SIMILAR_UNSEEN = (
     "The {count} nearest: {pneumonia} with pneumonia, {normal} normal. To see them, put the data "
     "set where PneumoLens finds it."
 )
+
+COMPARE_HEADING = "Methods side by side"
+COMPARE_ONE_SCALE = "One colour scale for {methods}"
+COMPARE_ONE_SCALE_HELP = (
+    "These are in units of the logit, so their strength can be compared: evidence for the same "
+    "share of the film has the same colour. The others have no units and keep their own scales."
+)
+COMPARE_SHARED = "{methods} share one colour scale; each of the others has its own."
+COMPARE_OWN = "Each map has its own colour scale: compare places, not colours."
+COMPARE_CONTROL = "Control: {title}"
+COMPARE_UNITS = "{worth} logit units"
+COMPARE_NO_UNITS = "no units"
+COMPARE_BLANK = "blank: no evidence"
+COMPARE_BEATS = "beats chance on {share} of the {split} films"
+COMPARE_ALT = "Evidence for “{target}” by {title} {where}"
+AND = " and "
+
+TRUST_HEADING = "How far this map can be trusted"
+TRUST_HELP = (
+    "Five checks of the picture, not of the verdict: a map may show faithfully why a network is "
+    "wrong. `docs/explanations.md` says how each is made."
+)
+CHECKING = "Checking the map…"
+CHECKED = {
+    "holds": "This map holds up in its checks, see below.",
+    "care": "Read this map with care: see its checks below.",
+    "reject": ":orange-badge[**Do not go by this map**] See its checks below.",
+}
+NOT_CHECKED = "This map has not been checked."
+CHECK_SLOW = "With this model and method the checks take {time}."
+CHECK = "Check this map"
+ANSWERS = {True: "Yes", False: "No", None: "Unknown"}
+NO_TABLE = (
+    "Where this film stands among others is not known: this model's maps have not been checked "
+    "over its test films this way."
+)
+FIGURES = "The figures behind the answers"
+ALIKE = (
+    "How alike two maps are is Spearman's rank correlation over 64 parts of the film: 1 is the "
+    "same map, 0 is unrelated. Log-odds are the film's own, without its mirror image."
+)
+NOT_MEASURED = "This cannot be measured: the map is the same everywhere."
+
+FAITHFUL = {
+    True: "What it marks moves the score more than {beaten} of random markings would.",
+    False: (
+        "What it marks moves the score more than {beaten} of random markings would: too few to "
+        "tell it from chance."
+    ),
+}
+LEARNED = {
+    True: (
+        "If the network forgets what it learned, it draws another map: {likeness} alike. Maps of "
+        "different films reach {limit}."
+    ),
+    False: (
+        "If the network forgets what it learned, it still draws much the same map: {likeness} "
+        "alike. Maps of different films reach no more than {limit}."
+    ),
+    None: (
+        "A network that forgot what it learned draws a map that is {likeness} alike; 1 would be "
+        "the same. Which figure is too high is not known here."
+    ),
+}
+STABLE = (
+    "In {count} slightly changed views of the film the map stays {likeness} alike, and {turned}."
+)
+TURNED_NONE = "the answer stays the same"
+TURNED = "the answer changes in {count} of them"
+AGREEMENT = {
+    True: "{methods}, which work differently, mark much the same places: {likeness} alike.",
+    False: "{methods}, which work differently, mark other places: {likeness} alike.",
+}
+PLACE = {
+    True: (
+        "{outside} of the evidence lies at the film's edge, in its corners or beside the body, "
+        "which make up {area} of the film."
+    ),
+    False: (
+        "{outside} of the evidence crowds at the film's edge, in its corners or beside the body, "
+        "which make up only {area} of the film."
+    ),
+}
+STANDINGS = {
+    "faithful": "Moves it more than on {share} of {count} {split} films",
+    "learned": "More alike than on {share} of {count} {split} films",
+    "stable": "Steadier than on {share} of {count} {split} films",
+    "agreement": "Agree more than on {share} of {count} {split} films",
+    "place": "More at the edge than on {share} of {count} {split} films",
+}
+SPLITS = {"val": "validation", "test": "test"}
