@@ -8,7 +8,6 @@ import io
 import re
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -92,7 +91,7 @@ def _members(name: str, data: bytes) -> Iterator[Candidate]:
     except Exception:  # a damaged archive brings out more than BadZipFile
         yield refused("This ZIP is damaged or cut short: pack it again.")
         return
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     if any(member.filename == "[Content_Types].xml" for member in members):
         yield refused("This is an Office file: export the image from it.")
         return
@@ -140,8 +139,6 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None
         with archive.open(member) as file:
             while part := file.read(_BLOCK):
                 parts.append(part)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError):
-        return None
-    except Exception:
+    except Exception:  # zlib.error, EOFError, struct.error and more beside BadZipFile
         return None
     return b"".join(parts)

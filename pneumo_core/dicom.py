@@ -15,7 +15,7 @@ from pneumo_core.grey import GreyImage
 SIGNATURE = re.compile(
     # Behind a preamble; without one, file meta or the first group of a data set, which has a VR
     # in capitals (explicit) or else a length (implicit) of less than 64 KiB.
-    rb".{128}DICM|\x02\0\0\0UL\x04\0|\x08\0[\0-\x21]\0(?:[A-Z]{2}|..\0\0)|\0\x08\0[\0-\x21][A-Z]{2}",
+    rb".{128}DICM|\x02\0[\0-\x10]\0[A-Z]{2}|\x08\0[\0-\x21]\0(?:[A-Z]{2}|..\0\0)|\0\x08\0[\0-\x21][A-Z]{2}",
     re.DOTALL,
 )
 """How the start of a DICOM file looks, with its 128 bytes of preamble or without."""

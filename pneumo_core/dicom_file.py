@@ -150,12 +150,16 @@ def open_film(data: bytes, frame: int = 0) -> DicomFilm:
         values, padding = values_of(dataset, numbers), padding_of(dataset, numbers)
         own = windows_of(dataset, values)
 
-    inside = np.bincount(stored.reshape(-1), minlength=len(numbers)) > 0
+    inside = np.zeros(len(numbers), bool)
+    for row in stored:  # at once, the indices alone would take 8 bytes a pixel
+        inside[row] = True
+    marked = np.zeros(len(numbers), bool)
     if padding:
-        marked = slice(padding[0], padding[1] + 1)
-        padding = padding if inside[marked].any() and not inside[marked].all() else None
-    if padding:
-        inside[marked] = False
+        marked[padding[0] : padding[1] + 1] = True
+    if np.any(inside & marked) and np.any(inside & ~marked):
+        inside &= ~marked
+    else:
+        padding = None
     plain = np.array_equal(values, np.arange(256))
     windows = (*own, _whole_range(np.arange(256) if plain else values[inside]))
     return DicomFilm(
@@ -173,7 +177,8 @@ def _inflated(data: bytes) -> bytes:
     """The file with its data set unpacked, if it is deflated; pydicom unpacks without a limit."""
     if uid.DeflatedExplicitVRLittleEndian.encode() not in data[:1024]:
         return data
-    start = 144 + int.from_bytes(data[140:144], "little")  # behind file meta, which says how long
+    meta = 132 if data[128:132] == b"DICM" else 0
+    start = meta + 12 + int.from_bytes(data[meta + 8 : meta + 12], "little")  # meta's own length
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     content = inflating.decompress(data[start:], MAX_INFLATED)
     if inflating.unconsumed_tail:

@@ -80,8 +80,8 @@ def check_layout(dataset: "Dataset", frames: int) -> None:
         raise ImageError("The colours of this DICOM are of a kind we do not read: export it grey.")
     if allocated not in (8, 16) or not 2 <= bits <= allocated:
         raise ImageError(
-            f"This DICOM stores {bits} bits in {allocated} for a pixel, we read 8 to 16: export it "
-            "as ordinary grey."
+            f"The pixels of this DICOM have {bits} bits in {allocated}, we read up to 16 in 8 or "
+            "16: export it as ordinary grey."
         )
     if dataset.get("HighBit", bits - 1) != bits - 1 or dataset.get("PixelRepresentation") not in (
         0,

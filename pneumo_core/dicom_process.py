@@ -1,14 +1,15 @@
 """DICOM files are taken apart in a process of their own, with limits of time and memory.
 
 GDCM, which alone decodes lossless JPEG, aborts or breaks memory on about one in a hundred files
-with flipped bits, and pydicom unpacks and nests as deep as a file asks. So a film's bytes go to a
-child process, and what comes back is JSON and plain arrays; if nothing comes back in time, the
-child is killed and a new one started for the next film. What the libraries print or log about a
-file dies with the child's output.
+with flipped bits, CharLS (JPEG-LS) may go on for ever, and pydicom nests as deep as a file asks. So
+a film's bytes go to a child process, and what comes back is JSON and plain arrays; if nothing comes
+back in time, the child is killed and a new one started for the next film. What the libraries print
+or log about a file dies with the child's output.
 
 `python -m pneumo_core.dicom_process` is the child; it ends when its input does.
 """
 
+import atexit
 import json
 import os
 import struct
@@ -28,8 +29,8 @@ from pneumo_core.dicom import DicomFacts, DicomFilm, Table, Window
 from pneumo_core.errors import ImageError
 from pneumo_core.files import PROJECT_FOLDER
 
-TIME_LIMIT = 9.0
-"""Seconds one film may take to decode; a detector's 18 million pixels take about 5."""
+TIME_LIMIT = 8.0
+"""Seconds one film may take to decode; a child may have to be started before."""
 
 MEMORY_LIMIT = 900 * 2**20
 """Bytes the child may use on top of what it needs when idle (Linux only)."""
@@ -110,6 +111,12 @@ def _started() -> subprocess.Popen:
             "requirements.txt names them."
         )
     return child
+
+
+@atexit.register
+def _end_idle() -> None:
+    for child in _waiting():
+        _end(child)
 
 
 def _end(child: subprocess.Popen) -> None:

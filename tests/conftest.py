@@ -1,6 +1,7 @@
 """What many tests share: a tiny data set with a planted sign, and a run trained on it once."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from PIL import Image
 
 # Tests run side by side; one thread each keeps them from fighting over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# pydicom loads GDCM where it can, and that gives its own zlib and OpenSSL to whatever comes after.
+sys.modules.setdefault("gdcm", None)
 
 from pneumo_core.datasets import Dataset, find_dataset, load_dataset
 from pneumo_core.errors import DataError

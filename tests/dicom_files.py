@@ -1,11 +1,19 @@
-"""DICOM files made in memory: any transfer syntax, photometric kind and set of tags."""
+"""DICOM files made in memory: any transfer syntax, photometric kind and set of tags.
+
+GDCM must not be loaded where tests run, because it gives its own zlib and OpenSSL to whatever is
+loaded after it: `conftest` sees to that. What needs it runs in `dicom_child`.
+"""
 
 import io
-import zlib  # noqa: F401
+import pickle
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
 
-import jpeg_ls  # noqa: F401
 import numpy as np
 from PIL import Image
+
 from pydicom import Dataset, FileMetaDataset, uid
 from pydicom.encaps import encapsulate
 
@@ -104,14 +112,19 @@ def coded(dataset: Dataset, frame: np.ndarray, syntax: uid.UID) -> bytes:
     """One frame, compressed by the one encoder that is at hand for its syntax."""
     if syntax == uid.JPEGBaseline8Bit:
         return _pillow(frame, "JPEG", quality=90)
+    header = tuple(
+        int(dataset[name].value)
+        for name in ("SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
+    )
+    shape = frame.shape[:2]
     if syntax in (uid.JPEG2000, uid.JPEG2000Lossless):
-        if frame.dtype.kind == "i" or dataset.BitsStored not in (8, 16):
-            return _gdcm(dataset, frame, syntax)
+        if frame.dtype.kind == "i":
+            return in_child("by_gdcm", frame.tobytes(), shape, header, str(syntax))
         lossy = {"irreversible": True, "quality_mode": "rates", "quality_layers": [4]}
         options = lossy if syntax == uid.JPEG2000 else {}
         return _pillow(frame, "JPEG2000", no_jp2=True, **options)
     if syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
-        return _gdcm(dataset, frame, syntax)
+        return in_child("by_gdcm", frame.tobytes(), shape, header, str(syntax))
     from pydicom.pixels import get_encoder
 
     options = {"jls_error": 3} if syntax == uid.JPEGLSNearLossless else {}
@@ -138,32 +151,14 @@ def _pillow(frame: np.ndarray, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def _gdcm(dataset: Dataset, frame: np.ndarray, syntax: uid.UID) -> bytes:
-    import gdcm  # after zlib, Pillow and CharLS: see dicom_process
-
-    writer = gdcm.ImageWriter()  # owns the image: one of its own would be freed twice
-    image = writer.GetImage()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((int(dataset.Columns), int(dataset.Rows), 1))
-    image.SetPixelFormat(
-        gdcm.PixelFormat(
-            int(dataset.SamplesPerPixel),
-            int(dataset.BitsAllocated),
-            int(dataset.BitsStored),
-            int(dataset.BitsStored) - 1,
-            int(dataset.PixelRepresentation),
-        )
+@lru_cache
+def in_child(work: str, *arguments: object) -> object:
+    """Call a function of `dicom_child` there, where GDCM may be loaded."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.dicom_child"],
+        cwd=Path(__file__).parents[1],
+        input=pickle.dumps((work, arguments)),
+        stdout=subprocess.PIPE,
+        check=True,
     )
-    kind = gdcm.PhotometricInterpretation.GetPIType(str(dataset.PhotometricInterpretation))
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.ExplicitVRLittleEndian))
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetByteStringValue(np.ascontiguousarray(frame).tobytes())
-    image.SetDataElement(element)
-    change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(syntax))))
-    change.SetInput(image)
-    assert change.Change()
-    output = change.GetOutput()
-    fragments = output.GetDataElement().GetSequenceOfFragments()
-    return fragments.GetFragment(0).GetByteValue().GetBuffer().encode("utf-8", "surrogateescape")
+    return pickle.loads(result.stdout)
