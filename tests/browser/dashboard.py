@@ -35,15 +35,15 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def serving(log: Path, **environment: str) -> Iterator[str]:
+def serving(log: Path, script: str = "app.py", **environment: str) -> Iterator[str]:
     """Serve the dashboard with further environment variables; yields its address.
 
-    Its output goes to the file `log`.
+    Its output goes to the file `log`. Another `script` is served in its place.
     """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     with log.open("wb") as output:
         server = subprocess.Popen(
             command,
