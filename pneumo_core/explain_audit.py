@@ -108,7 +108,22 @@ class ExplainAudit:
         """
         from pneumo_core.explain import METHODS
 
-        fit = [
+        most = self.highest()
+        if most is None:
+            return None
+        error = (_excess(most) - (most.better.low or 0.0)) / z_score()
+        near = (row for row in self._fit() if _excess(row) >= _excess(most) - error)
+        return max(near, key=lambda row: (METHODS[row.method].on_input is None, _excess(row)))
+
+    def highest(self) -> Row | None:
+        """As `best`, but however long it takes."""
+        return max(self._fit(), key=_excess, default=None)
+
+    def _fit(self) -> list[Row]:
+        """The rows that beat the control, with an interval that excludes 0, and forget."""
+        from pneumo_core.explain import METHODS
+
+        return [
             row
             for row in self.rows
             if not METHODS[row.method].control
@@ -116,12 +131,6 @@ class ExplainAudit:
             and (row.forgets.value or 0) >= FORGETS
             and (row.better.low or 0) > 0
         ]
-        if not fit:
-            return None
-        most = max(fit, key=_excess)
-        error = (_excess(most) - (most.better.low or 0.0)) / z_score()
-        near = (row for row in fit if _excess(row) >= _excess(most) - error)
-        return max(near, key=lambda row: (METHODS[row.method].on_input is None, _excess(row)))
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""

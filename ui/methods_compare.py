@@ -122,7 +122,8 @@ def _beats(run: Run, cam: CamResult) -> list[str]:
     row = audit and audit.row(cam.method, cam.layer)
     if not row or row.beats.value is None:
         return []
-    return [words.COMPARE_BEATS.format(share=f"{100 * row.beats.value:.0f} %", split="test")]
+    share = f"{100 * row.beats.value:.0f} %"
+    return [words.unbroken(words.COMPARE_BEATS.format(share=share, split=words.SPLITS["test"]))]
 
 
 def _listed(titles: list[str]) -> str:

@@ -10,6 +10,7 @@ from pneumo_core.runs import Run
 from ui import cache, models_one, state
 from ui.models_augmented import augmented
 from ui.models_compare import curves, two_models
+from ui.models_explanations import explanations
 from ui.threshold_show import as_text
 from ui.words import models as words
 
@@ -63,6 +64,7 @@ def _tabs(board: Board, row: ModelRow) -> None:
         "training": lambda: models_one.training(row),
         "calibration": lambda: models_one.calibration(row),
         "classes": lambda: models_one.classes(row),
+        "explanations": lambda: explanations(row.run),
         "recipe": lambda: models_one.recipe(row),
         "preview": lambda: models_one.preview(row),
     }

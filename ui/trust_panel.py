@@ -49,6 +49,8 @@ def trust_panel(
         _heading()
         bar = st.progress(0.0, words.CHECKING)
         _rows(None)
+        # Room for what will stand here, so that nothing below it moves.
+        st.expander(words.FIGURES)
 
     def finish() -> None:
         wanted = (run.name, film.key, asked)
@@ -162,7 +164,7 @@ def standing(trust: Trust, check: Check) -> tuple[float, str] | None:
     text = words.STANDINGS[check].format(
         share=numbers.percent(share), count=reference.images, split=words.SPLITS[reference.split]
     )
-    return share, text
+    return share, words.unbroken(text)
 
 
 def _percent(share: float) -> str:

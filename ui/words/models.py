@@ -126,6 +126,7 @@ TABS = {
     "training": "Training",
     "calibration": "Calibration",
     "classes": "By class",
+    "explanations": "Explanations",
     "recipe": "How it was trained",
     "preview": "What the network is shown",
 }
@@ -259,6 +260,53 @@ MINUTES = "{count} minutes"
 UNDER_A_MINUTE = "less than a minute"
 NO_PUBLISHED = "no figures: this recipe is not after a source system"
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
+
+EXPLAIN_DEFAULT = (
+    "**Maps are read with {named} by default**, the choice made on validation: there it gains "
+    "{gain} logits more than random weights, and its map changes when the network forgets on "
+    "{forgets} of the films. {why}"
+)
+EXPLAIN_MOST = "No method that does so gains more."
+EXPLAIN_NEAR = "{named} gains {gain}, which is no clear difference, and takes longer."
+EXPLAIN_NONE = (
+    "**Maps are read with {named}, the usual choice.** On validation no method gains clearly more "
+    "than random weights and also changes when the network forgets."
+)
+EXPLAIN_UNCHECKED = (
+    "**Maps are read with {named}, the usual choice: the maps of this model have not been checked "
+    "over its films.** To check them, choose on validation and then look at test once:"
+)
+EXPLAIN_COMMANDS = (
+    "python -m pneumo_core explain-audit {run} --split val\n"
+    "python -m pneumo_core explain-audit {run} --split test"
+)
+EXPLAIN_NO_TEST = (
+    "The test films have not been checked, so the Predict page cannot say where a film stands "
+    "among them:"
+)
+EXPLAIN_COMMAND = "python -m pneumo_core explain-audit {run} --split test"
+EXPLAIN_METHOD = "Method"
+EXPLAIN_COLUMNS = {
+    "validation": "Gain, validation",
+    "better": "Gain, test",
+    "beats": "Beats chance",
+    "forgets": "Below the limit",
+    "density": "Outside the chest",
+}
+EXPLAIN_BEST_STAGES = "Each method at the stage where it gains most on {split}."
+EXPLAIN_ALL_STAGES = "Every method at every stage"
+EXPLAIN_MARK = "default"
+EXPLAIN_FILMS = "{count} {split} films"
+EXPLAIN_SOME = "{count} of {of} {split} films, drawn at random"
+EXPLAIN_SPLITS = {"val": "validation", "test": "test"}
+EXPLAIN_NOTE = (
+    "**Gain**: how much higher the log-odds are with the marked places kept than with them "
+    "removed, less the same for random weights, with its 95 % interval. **Beats chance**: share "
+    "of films where the map gains more than 95 % of random maps. **Below the limit**: share where "
+    "the map changes when the network forgets what it learned. **Outside the chest**: how dense "
+    "the evidence is at the edge and beside the body; 1 is evenly spread. docs/explanations.md in "
+    "the project's folder says how each is measured, and after whom."
+)
 
 PREVIEW_LINE = (
     "Films of the training set, a row each: as the network would see them, then as training may "

@@ -177,6 +177,12 @@ SIMILAR_UNSEEN = (
     "set where PneumoLens finds it."
 )
 
+
+def unbroken(text: str) -> str:
+    """Keep a number and its percent sign on one line."""
+    return text.replace(" %", "\u00a0%")
+
+
 COMPARE_HEADING = "Methods side by side"
 COMPARE_ONE_SCALE = "One colour scale for {methods}"
 COMPARE_ONE_SCALE_HELP = (
@@ -196,7 +202,7 @@ AND = " and "
 TRUST_HEADING = "How far this map can be trusted"
 TRUST_HELP = (
     "Five checks of the picture, not of the verdict: a map may show faithfully why a network is "
-    "wrong. `docs/explanations.md` says how each is made."
+    "wrong. docs/explanations.md in the project's folder says how each is made."
 )
 CHECKING = "Checking the map…"
 CHECKED = {
