@@ -1,113 +1,106 @@
 """The films that the model gets wrong at the threshold in use, the most wrong first."""
 
-import math
+from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from pneumo_core.errors import DataError
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
-from ui import cache, state
-from ui.cases import CELLS, as_csv, cases
+from ui import cache, misclassified_lists, misclassified_show, state
+from ui.cases import InView
 from ui.data_missing import offer_download
-from ui.gallery import gallery
-from ui.words import common
+from ui.misclassified_case import Shown, open_case
+from ui.misclassified_groups import groups, wrong_films
+from ui.misclassified_labels import suspects
+from ui.misclassified_models import choose_second, compared, others
+from ui.misclassified_notes import notes
 from ui.words import misclassified as words
 
-A_PAGE = 12
-# The class that the model named: its evidence is what explains the verdict.
-TARGETS = {"fn": "Normal", "tn": "Normal", "fp": "Pneumonia", "tp": "Pneumonia"}
+STYLE = Path(__file__).parent.parent / "ui" / "assets" / "misclassified" / "page.css"
 
 
-def choose_split() -> str:
-    """Validation or test; the address keeps the choice."""
-    st.session_state["misclassified-split"] = state.split("test")
-    return st.segmented_control(
-        words.SPLIT,
-        list(common.SPLITS)[::-1],
-        format_func=common.SPLITS.get,
-        required=True,
-        key="misclassified-split",
-        on_change=lambda: state.set_split(st.session_state["misclassified-split"]),
-    )
+def list_of_films(run: Run, threshold: float) -> None:
+    """The cells of the confusion matrix and further lists."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+        split = misclassified_lists.choose_split()
+        view = misclassified_lists.choose_list(cache.scores(run, split), threshold)
+    show(run, split, threshold, view)
 
 
-def choose_cell(sets: dict[str, pd.DataFrame]) -> str:
-    """One of the four kinds of outcome, each with its count; the address keeps the choice."""
-    asked = st.query_params.get("cell")
-    st.session_state["cell"] = asked if asked in CELLS else "fn"
-    return st.segmented_control(
-        words.CELL,
-        list(CELLS),
-        format_func=lambda cell: f"{words.CELLS[cell]} ({len(sets[cell])})",
-        required=True,
-        key="cell",
-        on_change=lambda: st.query_params.update(cell=st.session_state["cell"]),
-    )
+def label_errors(run: Run, threshold: float) -> None:
+    """Films whose label the model confidently contradicts."""
+    split = misclassified_lists.choose_split()
+    show(run, split, threshold, suspects(cache.scores(run, split), threshold))
 
 
-def table(chosen: pd.DataFrame) -> None:
-    """The list of cases, for when there are no films to show."""
-    shown = chosen.assign(kind=list(map(common.truth, chosen["label"], chosen["group"])))
-    percent = st.column_config.NumberColumn(words.COLUMNS["probability"], format="percent")
-    st.dataframe(
-        shown,
-        hide_index=True,
-        column_order=("id", "kind", "probability", "distance"),
-        column_config={
-            "id": words.COLUMNS["id"],
-            "kind": words.COLUMNS["kind"],
-            "probability": percent,
-            "distance": st.column_config.NumberColumn(words.COLUMNS["distance"], format="%.3f"),
-        },
-    )
+def error_groups(run: Run, threshold: float) -> None:
+    """The wrong films by what the network sees in them."""
+    split = misclassified_lists.choose_split()
+    view = wrong_films(cache.scores(run, split), threshold)
+    if not run.has_weights:
+        st.info(words.GROUPS_NO_WEIGHTS)
+        return
+    show(run, split, threshold, view, in_groups=True)
 
 
-def films(run: Run, chosen: pd.DataFrame, what: tuple) -> None:
-    """The gallery, or what to do to get one."""
+def two_models(run: Run, threshold: float) -> None:
+    """The films that only one of two models, or both, get wrong."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        split = misclassified_lists.choose_split()
+        runs = others(run, split)
+        other = choose_second(runs) if runs else None
+    if other is None:
+        st.info(words.ONE_MODEL_ONLY)
+        return
+    view = compared(run, other, split, threshold)
+    show(run, split, threshold, view, other=other.title)
+
+
+def show(
+    run: Run, split: str, threshold: float, view: InView, other: str = "", in_groups: bool = False
+) -> None:
+    """The films of a list, to look at and to take away; what to do where there are none."""
+    if view.films.empty:
+        st.success(view.none)
+        return
+    if view.line:
+        st.markdown(view.line)
     try:
         dataset = cache.dataset(run)
     except DataError:
-        table(chosen)
+        misclassified_show.table(view.films)
+        misclassified_show.take_away(run, None, view, split)
         offer_download(run)
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with_heatmaps = run.has_weights and st.toggle(
-            words.HEATMAPS, key="heatmaps", help=words.HEATMAPS_HELP, persist_state="session"
-        )
-        pages = math.ceil(len(chosen) / A_PAGE)
-        # The key holds what is listed, so that another list starts at its own first page.
-        page = st.pagination(pages, width="stretch", key=f"page-{what}") if pages > 1 else 1
-    shown = chosen.iloc[(page - 1) * A_PAGE : page * A_PAGE]
-    gallery(run, dataset, shown, TARGETS[what[-1]] if with_heatmaps else None)
+    if in_groups:
+        heat = misclassified_show.heatmaps_toggle(run)
+        view = groups(run, dataset, view, heat)
+    else:
+        what = (run.name, split, threshold, view.name)
+        heat = misclassified_show.films(run, dataset, view, what)
+    misclassified_show.take_away(run, dataset, view, split, heat)
+    open_case(Shown(run, dataset, cache.scores(run, split), split, threshold, view.films, other))
 
 
 def main() -> None:
-    """Lay out the page."""
+    """Lay out the page; only the open tab is computed."""
     run, point = state.current_run(), state.operating_point()
+    st.html(STYLE)
     st.title(words.TITLE)
     st.markdown(words.INTRO.format(threshold=threshold_words(point.threshold), point=point.name))
-    with st.container(horizontal=True):
-        split = choose_split()
-        scores = cache.scores(run, split)
-        sets = {cell: cases(scores, point.threshold, cell) for cell in CELLS}
-        cell = choose_cell(sets)
-    chosen = sets[cell]
-    of = int((scores["label"] == (1 if cell in ("fn", "tp") else 0)).sum())
-    st.markdown(words.CELL_LINES[cell].format(count=len(chosen), of=of))
-    if chosen.empty:
-        st.success(words.NONE[cell])
-        return
-    films(run, chosen, (run.name, split, point.threshold, cell))
-    st.download_button(
-        words.DOWNLOAD,
-        as_csv(chosen),
-        words.FILE_NAME.format(run=run.name, split=split, cell=cell),
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    contents = {
+        "lists": list_of_films,
+        "labels": label_errors,
+        "groups": error_groups,
+        "models": two_models,
+        "notes": lambda run, _threshold: notes(run),
+    }
+    tabs = st.tabs(list(words.TABS.values()), key="view", bind="query-params")
+    for tab, content in zip(tabs, contents.values(), strict=True):
+        if tab.open:
+            with tab:
+                content(run, point.threshold)
 
 
 main()

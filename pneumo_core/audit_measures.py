@@ -101,13 +101,18 @@ def _decoded(pixels: np.ndarray) -> _Look:
         "contrast": float(pixels.std(dtype=np.float64)),
     }
     levels = np.bincount(np.rint(pixels * 255).astype(np.uint8).ravel(), minlength=256)
-    small = Image.fromarray(pixels).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
     return _Look(
         features,
         hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest(),
         (levels / pixels.size).astype(np.float32),
-        np.asarray(small, np.float32).ravel(),
+        thumbnail(pixels),
     )
+
+
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """A grey image (height, width) in [0, 1], squashed to 28 x 28: float32 (784,)."""
+    small = Image.fromarray(pixels).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+    return np.asarray(small, np.float32).ravel()
 
 
 def _ends(count: int) -> tuple[slice, slice]:
@@ -145,7 +150,7 @@ def nearly_identical(first: np.ndarray, second: np.ndarray, level: float) -> lis
     """
     if not len(first) or not len(second):
         return []
-    there, here = _standardised(first), _standardised(second)
+    there, here = standardised(first), standardised(second)
     pairs = []
     for start in range(0, len(here), 512):  # in blocks: the whole table may not fit into memory
         alike = here[start : start + 512] @ there.T
@@ -155,7 +160,8 @@ def nearly_identical(first: np.ndarray, second: np.ndarray, level: float) -> lis
     return pairs
 
 
-def _standardised(thumbnails: np.ndarray) -> np.ndarray:
+def standardised(thumbnails: np.ndarray) -> np.ndarray:
+    """Thumbnails (N, K) whose dot products are their correlations; 0 where all is one grey."""
     centred = thumbnails - thumbnails.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     # Rounding leaves a little of a picture without any contrast.

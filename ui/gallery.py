@@ -9,12 +9,12 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ui import cache, numbers, pictures, state
+from ui import cache, film_notes, numbers, pictures, state
 from ui.words import common
 from ui.words import misclassified as words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -26,6 +26,13 @@ TILE = 180
 """Width of a tile's film in CSS pixels; films are sent at twice that for sharp screens."""
 
 OPACITY = 0.6
+TARGETS: Mapping[str, Target] = {
+    "fn": "Normal",
+    "tn": "Normal",
+    "fp": "Pneumonia",
+    "tp": "Pneumonia",
+}
+"""The class that the model named: its evidence is what explains the verdict."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,56 +43,101 @@ class Heatmap:
     worth: float
 
 
-def gallery(run: Run, dataset: Dataset, cases: pd.DataFrame, target: Target | None) -> None:
-    """Draw a tile for each case.
+def gallery(
+    run: Run,
+    dataset: Dataset,
+    films: pd.DataFrame,
+    with_heatmaps: bool = False,
+    outcome: bool = False,
+    key: str = "tiles",
+) -> None:
+    """Draw a tile for each film.
 
     Args:
         run: The model.
         dataset: Where the films are.
-        cases: Rows of `Run.scores`, as many as are to be drawn.
-        target: The class whose evidence is laid over the films; None for the plain films.
+        films: As `cases` returns them, as many as are to be drawn; probability_b, where they have
+            it, is written below the model's own.
+        with_heatmaps: Whether the evidence for the class that the model named lies over them.
+        outcome: Whether to say of each how the model judged it: for lists of several cells.
+        key: Of the container.
 
     Raises:
         DataError: the data set lacks one of the films.
         RunError: heatmaps are asked for and the weights are absent or damaged.
     """
-    ids = tuple(cases["id"])
-    heatmaps: Sequence[Heatmap | None] = [None] * len(ids)
-    if target is not None:
-        heatmaps = _heatmaps(run.name, run.weights_sha256, ids, target, run, dataset)
-    with st.container(horizontal=True, gap="medium", key="tiles"):
-        for case, heatmap in zip(cases.to_dict("records"), heatmaps, strict=True):
-            _tile(run, dataset, case, heatmap)
+    laid_over = heatmaps(run, dataset, films) if with_heatmaps else {}
+    with st.container(horizontal=True, gap="medium", key=key):
+        for film in films.to_dict("records"):
+            _tile(run, dataset, film, laid_over.get(film["id"]), outcome)
 
 
-def _tile(run: Run, dataset: Dataset, case: dict, heatmap: Heatmap | None) -> None:
-    percent = numbers.percent(case["probability"])
-    truth = common.truth(case["label"], case["group"])
-    film = pictures.sized(pictures.grey(dataset.find(case["id"])), 2 * TILE, 4 * TILE)
+def picture(
+    run: Run, dataset: Dataset, image_id: str, heatmap: Heatmap | None, side: int
+) -> Image.Image:
+    """A film, under its heatmap if there is one, with a short side of at least `side` pixels."""
+    film = pictures.sized(pictures.grey(dataset.find(image_id)), side, 2 * side)
+    if heatmap is None:
+        return film
+    from pneumo_core.explain import overlay
+
+    pixels = np.asarray(film, np.float32) / 255
+    placed = run.preprocess.place(heatmap.map, *pixels.shape)
+    return Image.fromarray(overlay(pixels, placed, OPACITY))
+
+
+def heatmaps(run: Run, dataset: Dataset, films: pd.DataFrame) -> dict[str, Heatmap]:
+    """Grad-CAM of each film by its id, for the class that the model named."""
+    found: dict[str, Heatmap] = {}
+    targets = films["cell"].map(TARGETS)
+    for target in sorted(set(targets)):
+        ids = tuple(films["id"][targets == target])
+        drawn = _heatmaps(run.name, run.weights_sha256, ids, target, run, dataset)
+        found |= dict(zip(ids, drawn, strict=True))
+    return found
+
+
+def look_closer(image_id: str) -> None:
+    """Open a film closely: the address names it."""
+    st.query_params["case"] = image_id
+
+
+def _tile(run: Run, dataset: Dataset, film: dict, heatmap: Heatmap | None, outcome: bool) -> None:
+    percent = numbers.percent(film["probability"])
+    truth = common.truth(film["label"], film["group"])
     with st.container(width=TILE, gap="xsmall"):
         st.image(
-            film if heatmap is None else _overlaid(run, film, heatmap),
+            picture(run, dataset, film["id"], heatmap, 2 * TILE),
             width=TILE,
-            alt=words.TILE_ALT.format(id=case["id"], truth=truth, percent=percent),
+            alt=words.TILE_ALT.format(id=film["id"], truth=truth, percent=percent),
         )
         st.markdown(words.TILE.format(percent=percent))
-        lines = [words.TILE_TRUTH.format(truth=truth), case["id"]]
+        lines = [words.TILE_TRUTH.format(truth=truth), film["id"]]
+        if outcome:
+            lines.append(words.OUTCOMES[film["cell"]])
+        if "probability_b" in film:
+            other = numbers.percent(film["probability_b"])
+            lines.append(words.TILE_OTHER.format(percent=other))
         if heatmap is not None:
             lines.append(words.TILE_WORTH.format(worth=f"{heatmap.worth:.1f}"))
+        if note := film_notes.of(run, film["id"]):
+            tag = words.TAGS[note.tag] if note.tag else words.NOTED
+            lines.append(words.TILE_NOTE.format(tag=tag))
         st.caption("  \n".join(lines))
+        st.button(
+            words.LOOK,
+            key=f"look-{film['id']}",
+            type="tertiary",
+            icon=":material/zoom_in:",
+            on_click=look_closer,
+            args=(film["id"],),
+        )
         st.page_link(
             "pages/predict.py",
             label=words.OPEN,
             icon=":material/open_in_new:",
-            query_params=state.address(sample=case["id"]),
+            query_params=state.address(sample=film["id"]),
         )
-
-
-def _overlaid(run: Run, film: Image.Image, heatmap: Heatmap) -> np.ndarray:
-    from pneumo_core.explain import overlay
-
-    pixels = np.asarray(film, np.float32) / 255
-    return overlay(pixels, run.preprocess.place(heatmap.map, *pixels.shape), OPACITY)
 
 
 @st.cache_data(max_entries=64, show_spinner=words.COMPUTING)

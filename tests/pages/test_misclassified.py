@@ -141,13 +141,12 @@ def test_heatmaps_come_on_demand_with_their_worth(
 def test_more_than_a_page_of_films_is_turned(
     open_page: OpenPage, tiny_app: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubled = pd.concat([tiny_app.scores("test")] * 2)
-    monkeypatch.setattr("ui.cache.scores", lambda _run, _split: doubled)
+    monkeypatch.setattr("ui.misclassified_show.A_PAGE", 5)
     app = open_page("misclassified", threshold="1")
-    listed = list(cases(doubled, 1.0, "fn")["id"])
-    assert tiles(app) == listed[:12]
-    app.pagination[0].set_value(2).run()
-    assert tiles(app) == listed[12:24]
+    listed = list(expected(tiny_app, "test", 1.0, "fn")["id"])
+    assert tiles(app) == listed[:5]
+    app.pagination[0].set_value(3).run()
+    assert tiles(app) == listed[10:]
 
 
 def test_without_the_data_the_cases_are_listed_with_a_way_to_get_them(
