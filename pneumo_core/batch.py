@@ -1,0 +1,234 @@
+"""Many films read one after the other: a row for each, whatever it turns out to be.
+
+One bad file never stops the rest: its row says what is wrong with it. A row keeps no pixels but one
+small overlay, so that hundreds of films fit into a session's memory.
+"""
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image
+
+from pneumo_core.answers import Explanation, Prediction
+from pneumo_core.archive import Candidate
+from pneumo_core.errors import ImageError
+from pneumo_core.explain import overlay
+from pneumo_core.grey import GreyImage
+from pneumo_core.images import read_image
+from pneumo_core.novelty import Novelty
+from pneumo_core.operating_point import OperatingPoint
+from pneumo_core.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from pneumo_core.detector import PneumoniaDetector
+
+TOGETHER = 16
+"""Films that go through the network at a time."""
+
+OVERLAY = 512
+"""Longest side of the overlay that a row keeps, in pixels."""
+
+Order = Literal["pneumonia", "uncertain", "given"]
+"""Most likely pneumonia first, nearest to the threshold first, or as the files came."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRow:
+    """One file of a batch.
+
+    Attributes:
+        name: To show, as `archive.Candidate.name`.
+        key: SHA-256 of the file's bytes, hexadecimal; "" where they could not be had.
+        error: The sentence that says why it could not be read; None where it was.
+        prediction: The verdict.
+        novelty: Whether it looks like the films the model knows; None also where that is unknown.
+        overlay: The map over the film, a JPEG of at most `OVERLAY` pixels along a side.
+        kind: Of the file, such as "JPEG".
+        width, height: Of the film, in pixels.
+    """
+
+    name: str
+    key: str
+    error: str | None = None
+    prediction: Prediction | None = None
+    novelty: Novelty | None = None
+    overlay: bytes = field(default=b"", repr=False)
+    kind: str = ""
+    width: int = 0
+    height: int = 0
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the verdict is not to be shown unasked: this seems to be no chest film."""
+        return self.novelty is not None and self.novelty.withheld
+
+
+def read_batch(
+    detector: "PneumoniaDetector",
+    files: Iterable[Candidate],
+    point: OperatingPoint,
+    method: str = "gradcam",
+    layer: str | None = None,
+) -> Iterator[BatchRow]:
+    """Read files one after the other, a few at a time through the network.
+
+    Whoever stops asking for rows stops the work. Maps are of the class that is predicted.
+
+    Args:
+        detector: Of the run.
+        files: As `archive.candidates` gives them.
+        point: The operating point.
+        method: How maps are drawn; see `PneumoniaDetector.explain`.
+        layer: The stage that is read; None for the run's own choice.
+
+    Yields:
+        A row for each file, in the order of the files.
+    """
+    waiting = iter(files)
+    while group := list(islice(waiting, TOGETHER)):
+        yield from _read(detector, group, point, method, layer)
+
+
+def _read(
+    detector: "PneumoniaDetector",
+    group: Sequence[Candidate],
+    point: OperatingPoint,
+    method: str,
+    layer: str | None,
+) -> list[BatchRow]:
+    films: dict[int, GreyImage] = {}
+    errors: dict[int, str] = {}
+    for place, file in enumerate(group):
+        if file.data is None:
+            errors[place] = file.error or ""
+            continue
+        try:
+            films[place] = read_image(file.data)
+        except ImageError as error:
+            errors[place] = str(error)
+    verdicts = dict(zip(films, detector.predict_many(list(films.values()), point), strict=True))
+    maps: dict[int, Explanation] = {}
+    for target in ("Normal", "Pneumonia"):
+        called = [place for place in films if verdicts[place].prediction == target]
+        drawn = detector.explain_many([films[place] for place in called], method, target, layer)
+        maps |= zip(called, drawn, strict=True)
+    rows = []
+    for place, file in enumerate(group):
+        key = "" if file.data is None else hashlib.sha256(file.data).hexdigest()
+        if place in errors:
+            rows.append(BatchRow(file.name, key, errors[place]))
+            continue
+        film = films[place]
+        height, width = film.pixels.shape
+        rows.append(
+            BatchRow(
+                name=file.name,
+                key=key,
+                prediction=verdicts[place],
+                novelty=detector.novelty(film),
+                overlay=_jpeg(film.pixels, maps[place].map, detector.run.preprocess),
+                kind=film.kind,
+                width=width,
+                height=height,
+            )
+        )
+    return rows
+
+
+def _jpeg(film: np.ndarray, cam: np.ndarray, preprocess: Preprocess) -> bytes:
+    """Lay a map over a film that is taken down first: at full size it takes four times as long."""
+    small = Image.fromarray(np.rint(film * 255).astype(np.uint8))
+    small.thumbnail((OVERLAY, OVERLAY), reducing_gap=3.0)
+    pixels = np.asarray(small, np.float32) / 255
+    buffer = io.BytesIO()
+    Image.fromarray(overlay(pixels, preprocess.place(cam, *pixels.shape))).save(
+        buffer, "JPEG", quality=88
+    )
+    return buffer.getvalue()
+
+
+def ordered(rows: Iterable[BatchRow], order: Order) -> list[BatchRow]:
+    """Put rows in an order to read in; what could not be judged comes last, as it came."""
+    known = list(rows)
+    if order == "given":
+        return known
+
+    def place(row: BatchRow) -> tuple[int, float]:
+        if row.prediction is None:
+            return 2, 0.0
+        chance, threshold = row.prediction.probability, row.prediction.threshold
+        rank = -chance if order == "pneumonia" else abs(chance - threshold)
+        return int(row.withheld), rank
+
+    return sorted(known, key=place)
+
+
+COLUMNS = (
+    "file",
+    "probability",
+    "verdict",
+    "zone",
+    "threshold",
+    "operating_point",
+    "familiar",
+    "objections",
+    "kind",
+    "width",
+    "height",
+    "sha256",
+    "error",
+)
+
+
+def as_csv(rows: Iterable[BatchRow]) -> str:
+    """Write rows as the text of a CSV file.
+
+    A name that a spreadsheet would take for a formula is preceded by an apostrophe.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        said, found = row.prediction, row.novelty
+        writer.writerow(
+            [
+                _harmless(row.name),
+                f"{said.probability:.6f}" if said else "",
+                said.prediction if said else "",
+                said.zone if said else "",
+                f"{said.threshold:.6f}" if said else "",
+                said.operating_point if said else "",
+                found.answer if found else "",
+                " ".join(each.sentence for each in found.objections) if found else "",
+                row.kind,
+                row.width or "",
+                row.height or "",
+                row.key,
+                row.error or "",
+            ]
+        )
+    return buffer.getvalue()
+
+
+def _harmless(name: str) -> str:
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+
+
+def overlays(rows: Iterable[BatchRow]) -> bytes:
+    """Pack the overlays into a ZIP archive, each named after its place and its file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for number, row in enumerate(rows, 1):
+            if row.overlay:
+                # The name is a stranger's: nothing of it may lead out of the folder.
+                stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in row.name)
+                member = zipfile.ZipInfo(f"{number:03d}-{stem}.jpg", (1980, 1, 1, 0, 0, 0))
+                archive.writestr(member, row.overlay)
+    return buffer.getvalue()

@@ -1,0 +1,122 @@
+"""Many files at once: a row for each, in the order asked for, and nothing of a bad one in a row."""
+
+import csv
+import hashlib
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pneumo_core.archive import Candidate, candidates
+from pneumo_core.batch import OVERLAY, TOGETHER, BatchRow, as_csv, ordered, overlays, read_batch
+from pneumo_core.detector import PneumoniaDetector
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG file of uint8 pixels."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def detector(tiny_run):
+    return PneumoniaDetector(tiny_run)
+
+
+@pytest.fixture(scope="module")
+def films(tiny_dataset):
+    """The test images as PNG files."""
+    test = tiny_dataset.splits["test"]
+    return [png((test.read(i) * 255).round().astype(np.uint8)) for i in range(len(test))]
+
+
+@pytest.fixture(scope="module")
+def rows(detector, films):
+    """More films than go through at once, a bad file among them and one that could not be had."""
+    files = [(f"film {number}", film) for number, film in enumerate(films)]
+    files.insert(1, ("=cmd|'/C calc'!A0.png", b"no picture"))
+    given = [*candidates(files), Candidate("locked.png", None, "It is locked.")]
+    assert len(given) > TOGETHER
+    return list(read_batch(detector, given, detector.run.operating_point))
+
+
+def test_each_film_is_judged_as_it_is_alone(rows, films, detector):
+    judged = [row for row in rows if row.prediction]
+    assert [row.name for row in judged] == [f"film {number}" for number in range(len(films))]
+    for row, film in zip(judged, films, strict=True):
+        alone = detector.predict(film)
+        assert row.prediction.prediction == alone.prediction
+        assert row.prediction.logit == pytest.approx(alone.logit, abs=1e-4)
+        assert row.key == hashlib.sha256(film).hexdigest()
+        assert (row.width, row.height, row.kind) == (52, 40, "PNG")
+
+
+def test_a_bad_file_has_its_reason_and_stops_nothing(rows):
+    bad, locked = rows[1], rows[-1]
+    assert bad.prediction is None
+    assert "of no kind we read" in bad.error
+    assert (locked.name, locked.error, locked.key) == ("locked.png", "It is locked.", "")
+    assert not bad.overlay
+    assert not locked.overlay
+
+
+def test_the_overlay_is_the_map_of_the_predicted_class_over_the_film(detector):
+    film = np.full((900, 1200), 90, np.uint8)
+    film[300:600, 700:900] = 200
+    (row,) = read_batch(detector, candidates([("big.png", png(film))]), _point(detector))
+    picture = np.asarray(Image.open(io.BytesIO(row.overlay)), float)
+    assert picture.shape == (384, OVERLAY, 3)
+    whole = detector.explain(film, target=row.prediction.prediction).overlay()
+    expected = Image.fromarray(whole).resize((OVERLAY, 384), Image.Resampling.BOX)
+    assert np.abs(picture - np.asarray(expected, float)).mean() < 3
+    assert np.ptp(picture, axis=2).max() > 30, "somewhere there is colour"
+
+
+def test_whoever_stops_asking_stops_the_work(detector, films):
+    asked = []
+
+    def files():
+        for number in range(4 * TOGETHER):
+            asked.append(number)
+            yield Candidate(str(number), films[0])
+
+    reading = read_batch(detector, files(), _point(detector))
+    next(reading)
+    reading.close()
+    assert len(asked) == TOGETHER
+
+
+def test_the_order_to_read_in(rows):
+    assert ordered(rows, "given") == rows
+    likely = ordered(rows, "pneumonia")
+    chances = [row.prediction.probability for row in likely if row.prediction]
+    assert chances == sorted(chances, reverse=True)
+    assert [row.error is None for row in likely] == [True] * len(chances) + [False] * 2
+    unsure = ordered(rows, "uncertain")
+    away = [abs(row.prediction.probability - row.prediction.threshold) for row in unsure[:-2]]
+    assert away == sorted(away)
+    assert unsure[-2:] == [rows[1], rows[-1]]
+
+
+def test_the_table_cannot_run_in_a_spreadsheet(rows):
+    table = list(csv.DictReader(io.StringIO(as_csv(rows))))
+    assert [line["file"] for line in table][:3] == ["film 0", "'=cmd|'/C calc'!A0.png", "film 1"]
+    assert float(table[0]["probability"]) == pytest.approx(rows[0].prediction.probability, abs=1e-6)
+    assert table[0]["zone"] == rows[0].prediction.zone
+    assert table[1]["verdict"] == ""
+    assert table[1]["error"] == rows[1].error
+
+
+def test_overlays_are_packed_under_names_that_lead_nowhere(rows):
+    row = rows[0]
+    crooked = BatchRow("../../etc/pass wd.png", row.key, overlay=row.overlay)
+    with zipfile.ZipFile(io.BytesIO(overlays([crooked, rows[1], row]))) as archive:
+        assert archive.namelist() == ["001-.._.._etc_pass_wd.png.jpg", "003-film_0.jpg"]
+        assert archive.read("003-film_0.jpg") == row.overlay
+
+
+def _point(detector):
+    return detector.run.operating_point
