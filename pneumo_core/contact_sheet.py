@@ -23,8 +23,8 @@ COLUMNS, ROWS = 5, 5
 """Films beside and above one another on a page."""
 
 MARGIN, GAP = 70, 22
-HEADING, TEXT, SMALL = 26, 17, 15
-LEADING = 1.35
+HEADING, TEXT, SMALL = 26, 16, 15
+LEADING = 1.3
 INK, QUIET, PAPER = "#1a1a1a", "#555b62", "#ffffff"
 _CELL = (PAGE[0] - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS
 

@@ -84,8 +84,8 @@ def to_csv(noted: Iterable[NotedFilm]) -> str:
 
     A note that a spreadsheet would take for a formula is preceded by an apostrophe.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
     writer.writerow(field.name for field in fields(NotedFilm))
     for one in noted:
         note = f"'{one.note}" if one.note[:1] in ("=", "+", "-", "@", "\t", "\r") else one.note

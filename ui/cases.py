@@ -19,6 +19,7 @@ CONFIDENT = 0.9
 NEAR = 0.1
 """Distance in probability up to which a film lies near the threshold."""
 
+ANY = "any"
 KINDS = ("bacteria", "virus", "unknown")
 """Kinds of pneumonia; the last where the data set does not say."""
 
@@ -90,9 +91,9 @@ def cases(scores: pd.DataFrame, threshold: float, which: str) -> pd.DataFrame:
     return films
 
 
-def of_kind(films: pd.DataFrame, kind: str | None) -> pd.DataFrame:
-    """The films with pneumonia of one of `KINDS`; all films for None."""
-    if kind is None:
+def of_kind(films: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The films with pneumonia of one of `KINDS`; all films for `ANY`."""
+    if kind == ANY:
         return films
     known = films["group"].isin(KINDS)
     unknown = ~known & (films["label"] == 1)

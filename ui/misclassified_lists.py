@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui import state
-from ui.cases import CELLS, KINDS, LISTS, SORTS, InView, cases, in_order, of_kind
+from ui.cases import ANY, CELLS, KINDS, LISTS, SORTS, InView, cases, in_order, of_kind
 from ui.words import common
 from ui.words import misclassified as words
 
@@ -47,18 +47,18 @@ def choose_list(scores: pd.DataFrame, threshold: float) -> InView:
         # A click on the chosen one would choose none.
         on_change=lambda: _choose("cell", st.session_state["cell"] or which),
     )
-    kinds = {kind: of_kind(sets[which], kind) for kind in KINDS}
-    kinds = {kind: films for kind, films in kinds.items() if len(films)}
-    kind = _asked("kind", (None, *kinds), None)
-    sort = _asked("sort", SORTS, "listed")
+    kinds = {kind: of_kind(sets[which], kind) for kind in (ANY, *KINDS)}
+    kinds = {kind: films for kind, films in kinds.items() if kind == ANY or len(films)}
+    kind = _asked("kind", tuple(kinds), ANY)
+    sort = _asked("sort", SORTS, SORTS[0])
     _more(sets, which, kinds, kind, sort)
-    films = in_order(kinds[kind] if kind else sets[which], sort)
+    films = in_order(kinds[kind], sort)
     line = words.CELL_LINES[which].format(count=len(sets[which]), of=_out_of(which, scores))
-    if kind is not None:
+    if kind != ANY:
         line += words.KIND_LINE.format(count=len(films), kind=words.KIND_NAMES[kind])
     return InView(
         films,
-        "-".join(part for part in (which, kind) if part),
+        "-".join(part for part in (which, kind, sort) if part not in (ANY, SORTS[0])),
         {**words.CELLS, **words.OTHER_LISTS}[which],
         line,
         words.NONE[which],
@@ -69,14 +69,14 @@ def _more(
     sets: Mapping[str, pd.DataFrame],
     which: str,
     kinds: Mapping[str, pd.DataFrame],
-    kind: str | None,
+    kind: str,
     sort: str,
 ) -> None:
     """The filters that are not needed every time; the button names those in force."""
     chosen = [
         words.OTHER_LISTS.get(which),
-        kind and words.KINDS[kind],
-        words.SORTS[sort] if sort != "listed" else None,
+        words.KINDS[kind] if kind != ANY else None,
+        words.SORTS[sort] if sort != SORTS[0] else None,
     ]
     named = ", ".join(name for name in chosen if name)
     label = words.MORE_CHOSEN.format(chosen=named) if named else words.MORE
@@ -90,14 +90,13 @@ def _more(
             index=None,
             on_change=lambda: _choose("cell", st.session_state["other-list"]),
         )
-        if kinds:
-            counts = {None: sets[which], **kinds}
+        if len(kinds) > 1:
             _pick(
                 "kind",
                 words.KIND,
-                list(counts),
+                list(kinds),
                 kind,
-                lambda k: _counted(words.KINDS[k], counts[k]),
+                lambda one: _counted(words.KINDS[one], kinds[one]),
             )
         _pick("sort", words.SORT, list(SORTS), sort, words.SORTS.__getitem__)
 
@@ -110,7 +109,7 @@ def _out_of(which: str, scores: pd.DataFrame) -> int:
 
 
 def _pick(
-    key: str, label: str, options: Sequence, chosen: object, named: Callable[[object], str]
+    key: str, label: str, options: Sequence[str], chosen: str, named: Callable[[str], str]
 ) -> None:
     """A drop-down list whose choice the address keeps."""
     st.session_state[f"pick-{key}"] = chosen
@@ -127,14 +126,11 @@ def _counted(name: str, films: pd.DataFrame) -> str:
     return words.COUNTED.format(name=name, count=len(films))
 
 
-def _asked(key: str, options: Sequence, default: object) -> object:
+def _asked(key: str, options: Sequence[str], default: str) -> str:
     """What the address says, if that is one of the options."""
     asked = st.query_params.get(key, default)
     return asked if asked in options else default
 
 
-def _choose(key: str, value: str | None) -> None:
-    if value is None:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = value
+def _choose(key: str, value: str) -> None:
+    st.query_params[key] = value

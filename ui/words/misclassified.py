@@ -52,7 +52,7 @@ MORE_CHOSEN = "More filters: {chosen}"
 OTHER = "Another list"
 KIND = "Kind of pneumonia"
 KINDS = {
-    None: "Any, and normal",
+    "any": "Any, and normal",
     "bacteria": "Bacterial",
     "virus": "Viral",
     "unknown": "Not known",
