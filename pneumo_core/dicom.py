@@ -136,7 +136,10 @@ class DicomFilm:
 
         Low values are white where the file says so (MONOCHROME1); padding is black.
         """
-        return self.shades(window)[self.stored]
+        shades, pixels = self.shades(window), np.empty(self.stored.shape, np.float32)
+        for row, shown in zip(self.stored, pixels, strict=True):
+            shown[:] = shades[row]  # at once, the indices alone would take 8 bytes a pixel
+        return pixels
 
     def shades(self, window: Window | Table | None = None) -> np.ndarray:
         """Grey of every stored number through a window: float32 (levels,) in [0, 1]."""

@@ -213,6 +213,8 @@ def _check_kind(dataset: Dataset) -> None:
     if str(dataset.get("SOPClassUID", "")) == _PDF:
         raise ImageError(_NO_FILM.format("a PDF in a DICOM wrapper"))
     if "PixelData" not in dataset:
+        if "Rows" in dataset and modality not in _OTHERS:  # pydicom drops pixels without an end
+            raise ImageError("This DICOM is cut short, its picture is missing: export it again.")
         what = _OTHERS.get(modality, "without a picture")
         if dataset.file_meta.get("MediaStorageSOPClassUID") == uid.MediaStorageDirectoryStorage:
             what = "a list of other files (DICOMDIR)"

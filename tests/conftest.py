@@ -11,12 +11,13 @@ from PIL import Image
 
 # Tests run side by side; one thread each keeps them from fighting over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# pydicom loads GDCM where it can, and that gives its own zlib and OpenSSL to whatever comes after.
-sys.modules.setdefault("gdcm", None)
 
 from pneumo_core.datasets import Dataset, find_dataset, load_dataset
 from pneumo_core.errors import DataError
 from pneumo_core.runs import DEFAULT_FILE, Run
+
+# pydicom loads GDCM where it can, and that gives its own zlib and OpenSSL to whatever comes after.
+sys.modules.setdefault("gdcm", None)
 
 TINY_COUNTS = {"train": 40, "val": 4, "test": 12}
 """Images of each class in each split of the tiny data set."""

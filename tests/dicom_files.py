@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
 from pydicom import Dataset, FileMetaDataset, uid
 from pydicom.encaps import encapsulate
 
