@@ -65,6 +65,15 @@ def candidates(files: Iterable[tuple[str, bytes]]) -> Iterator[Candidate]:
             yield Candidate(shown(name), data)
 
 
+def how_many(files: Iterable[tuple[str, bytes]]) -> int:
+    """How many candidates files will give at most, without unpacking any: for a progress bar."""
+    return sum(_entries(data) if is_archive(data) else 1 for _, data in files)
+
+
+def _entries(data: bytes) -> int:
+    return max(1, min(data.count(_ENTRY), MAX_MEMBERS))
+
+
 def is_archive(data: bytes) -> bool:
     """Whether a file is a ZIP archive, by its content."""
     return _ZIP.match(data) is not None
