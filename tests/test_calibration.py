@@ -16,6 +16,7 @@ from pneumo_core.calibration import (
     brier_estimate,
     expected_calibration_error,
     fit_temperature,
+    log_odds,
     probability,
     reliability,
 )
@@ -29,6 +30,12 @@ def sample():
     rng = np.random.default_rng(0)
     logits = rng.normal(0.5, 2, 3000)
     return (rng.random(3000) < expit(logits)).astype(int), logits
+
+
+def test_log_odds_are_what_probability_takes_back():
+    for chance in (1e-6, 0.2, 0.5, 0.97):
+        assert probability([log_odds(chance, 1.7)], 1.7)[0] == pytest.approx(chance, rel=1e-12)
+    assert (log_odds(0.0), log_odds(1.0), log_odds(0.5)) == (-np.inf, np.inf, 0)
 
 
 def test_probability_is_the_logistic_function_to_the_tails():

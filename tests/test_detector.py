@@ -11,16 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from pneumo_core import NOTICE, PneumoniaDetector
+from pneumo_core import NOTICE, PneumoniaDetector, trust
 from pneumo_core.calibration import probability
 from pneumo_core.datasets import Dataset, load_dataset
 from pneumo_core.detector import TRAINED_ON
 from pneumo_core.errors import DataError, ImageError, PneumoError, RecipeError, RunError
 from pneumo_core.evaluation import predict_logits
-from pneumo_core.explain import overlay
+from pneumo_core.explain import METHODS, overlay
 from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint, Zones
 from pneumo_core.runs import Run, default_run
+from pneumo_core.trust_stable import views
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +302,68 @@ def test_explaining_leaves_the_network_as_it_was(detector, films):
     assert not any(module.training for module in model.modules())
 
 
+def test_several_maps_at_once_are_those_drawn_one_by_one(detector, films):
+    methods = ["integrated", "gradcam", "eigencam", "occlusion", "randomcam"]
+    found = detector.explain_with(films[20], methods, "Normal", "block2")
+    assert list(found) == methods
+    for method, together in found.items():
+        alone = detector.explain(films[20], method, "Normal", "block2")
+        np.testing.assert_array_equal(together.evidence, alone.evidence)
+        np.testing.assert_array_equal(together.placed, alone.placed)
+        assert together.cam.layer == ("input" if METHODS[method].on_input else "block2")
+    called = detector.predict(films[0]).prediction
+    assert detector.explain_with(films[0], ["gradcam"])["gradcam"].cam.target == called
+
+
+def test_the_checks_are_those_of_the_map_and_the_threshold_in_use(detector, films):
+    run, film = detector.run, read_image(films[20])
+    done: list[float] = []
+    found = detector.trust(film, "hirescam", "Normal", "block2", progress=done.append)
+    expected = trust.check(
+        run.load_model(),
+        run.model,
+        run.preprocess,
+        run.preprocess.square(film.pixels),
+        method="hirescam",
+        target="Normal",
+        layer="block2",
+    )
+    assert found.figures() == expected.figures()
+    evidence = detector.explain(film, "hirescam", "Normal", "block2").evidence
+    np.testing.assert_array_equal(found.cam.evidence, evidence)
+    assert found.reference is None
+    assert (done[0], done[-1]) == (0, 1)
+    # A threshold between the score of the film and that of a view of it turns that view.
+    score, views = -found.stable.score, [-each for each in found.stable.scores]
+    between = (score + max(views)) / 2
+    turned = sum((each >= between) != (score >= between) for each in views)
+    chance = float(probability([between], run.temperature)[0])
+    again = detector.trust(film, "hirescam", "Normal", "block2", _point(chance))
+    assert again.stable.turned == turned > 0
+
+
+def test_what_cannot_be_checked_is_a_sentence(detector, films):
+    with pytest.raises(RunError, match="no method 'magic': choose from gradcam"):
+        detector.trust(films[0], "magic")
+    with pytest.raises(RunError, match="The target must be Normal or Pneumonia"):
+        detector.trust(films[0], target="Flu")
+    with pytest.raises(RecipeError, match="choose from"):
+        detector.trust(films[0], layer="attic")
+
+
+def test_views_are_judged_as_films_are(detector, films):
+    preprocess = detector.run.preprocess
+    film = films[20]
+    square = preprocess.square(read_image(film).pixels)
+    changed = views(preprocess.resized(torch.from_numpy(square[None])))
+    found = detector.view_probabilities(film)
+    assert len(found) == len(changed) == 8
+    assert len(set(found)) == 8
+    # The brighter view is whole grey levels away, but for rounding: it can be sent as a file.
+    brighter = (changed[5, 0].numpy() * 255).round().astype(np.uint8)
+    assert found[5] == pytest.approx(detector.predict(brighter).probability, abs=0.005)
+
+
 # Threads
 
 SHARED = """
@@ -314,32 +377,43 @@ from pneumo_core import PneumoniaDetector
 
 detector = PneumoniaDetector(sys.argv[1])
 films = [path.read_bytes() for path in sorted(Path(sys.argv[2]).iterdir())]
+METHODS = ("gradcam", "hirescam", "eigencam", "integrated", "randomcam")
 
 def judge(i):
     film, target = films[i % len(films)], ("Normal", "Pneumonia")[i % 2]
-    explanation = detector.explain(film, target=target)
-    return detector.predict(film).logit, explanation.evidence, explanation.map
+    method = METHODS[i % len(METHODS)]
+    explanation = detector.explain(film, method, target)
+    found = [detector.predict(film).logit, explanation.evidence, explanation.map]
+    if i % 20 == 0:
+        several = detector.explain_with(film, METHODS[:3], target, "block2")
+        found += [each.evidence for each in several.values()]
+    if i == 20:
+        found += detector.trust(film, method, target).figures().values()
+    return found
 
-jobs = range(48)
-alone = [judge(i) for i in jobs]
+jobs = 5 * list(range(40))
+alone = [judge(i) for i in range(40)]
 with ThreadPoolExecutor(8) as pool:
     together = list(pool.map(judge, jobs))
-for one, other in zip(alone, together, strict=True):
-    for part, same in zip(one, other, strict=True):
+for i, found in zip(jobs, together, strict=True):
+    for part, same in zip(found, alone[i], strict=True):
         np.testing.assert_array_equal(part, same)
 print("same")
 """
 
 
 def test_eight_threads_share_a_detector(tiny_run, films, tmp_path):
-    """In a process of its own: a network used by two threads at once may abort the process."""
+    """In a process of its own: a network used by two threads at once may abort the process.
+
+    200 maps of five methods, some of them with several more and with checks, among verdicts.
+    """
     for i, film in enumerate(films[:6]):
         (tmp_path / f"{i}.png").write_bytes(film)
     done = subprocess.run(
         [sys.executable, "-c", SHARED, tiny_run.path, tmp_path],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
         cwd=Path(__file__).parents[1],
     )
@@ -360,3 +434,21 @@ def test_the_lock_is_held_while_the_network_runs(detector, films, monkeypatch):
     assert len(held) >= 4
     assert all(held)
     assert not detector.lock.locked()
+
+
+def test_nobodys_verdict_waits_for_what_takes_long(detector, films, monkeypatch):
+    held = []
+    forward = type(detector._model).forward
+
+    def spy(model: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        held.append(model is detector._model or detector.lock.locked())
+        return forward(model, inputs)
+
+    monkeypatch.setattr(type(detector._model), "forward", spy)
+    detector.explain(films[0], "occlusion", "Normal")
+    detector.explain(films[0], "scorecam", "Normal", "block1")
+    detector.explain_with(films[0], ["gradcam", "hirescam"], "Normal")
+    detector.trust(films[0], target="Normal")
+    detector.effort()
+    assert len(held) > 30
+    assert not any(held)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core import PneumoniaDetector
 from pneumo_core.architectures import cam_stage
+from pneumo_core.effort import Effort
 from pneumo_core.errors import DataError, ImageError
 from pneumo_core.image_checks import Reason, objection
 from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint
-from pneumo_core.runs import Run
+from pneumo_core.runs import Run, read_run
 from pneumo_core.similar import nearest
+from tests.audits import made_row, made_trust, write_audit
 from tests.pages.conftest import OpenPage, words_of
 
 Upload = Callable[..., AppTest]
@@ -31,6 +34,12 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks of a map take a while, and test_trust_panel.py has them."""
+    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
 
 
 @pytest.fixture
@@ -145,20 +154,146 @@ def test_the_other_class_can_be_explained(open_page: OpenPage, tiny_app: Run, fi
     assert f"Grad-CAM for “normal” at {explanation.cam.layer}" in words_of(app)
 
 
+def chosen(app: AppTest, label: str) -> Any:
+    """The drop-down list with a label, as it is now."""
+    return next(box for box in app.selectbox if box.label == label)
+
+
 def test_units_before_the_last_layer_are_said_to_be_an_estimate(
     open_page: OpenPage, tiny_app: Run, film: bytes
 ) -> None:
     app = upload(open_page("predict"), film)
-    layers = app.selectbox(key="layer")
+    layers = chosen(app, "Read at layer")
     assert layers.value == cam_stage(tiny_app.model), "the network's own choice"
     first, last = layers.options[0], layers.options[-1]
     layers.set_value(first).run()
     assert "first-order estimate" in words_of(app)
-    app.selectbox(key="layer").set_value(last).run()
+    chosen(app, "Read at layer").set_value(last).run()
     words = words_of(app)
     assert "first-order estimate" not in words
     worth = PneumoniaDetector(tiny_app).explain(film, target="Pneumonia", layer=last).worth
     assert f"worth **{worth:.1f} logit units**" in words
+
+
+def test_a_method_on_the_film_has_units_of_its_own_and_no_layer(
+    open_page: OpenPage, tiny_app: Run, film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    assert chosen(app, "Method").value == "gradcam"
+    chosen(app, "Method").set_value("integrated").run()
+    found = PneumoniaDetector(tiny_app).explain(film, "integrated", "Pneumonia")
+    words = words_of(app)
+    assert f"worth **{found.worth:.1f} logit units** towards “pneumonia”" in words
+    assert "Counted from the film's own blur" in words
+    assert "Integrated gradients for “pneumonia” on the film itself, 8 × 8 cells" in words
+    assert "Read at layer" not in [box.label for box in app.selectbox]
+
+
+@pytest.mark.parametrize(
+    ("method", "note"),
+    [
+        ("layercam", "LayerCAM for “pneumonia” at block4"),
+        ("eigencam", "It knows no class: the map is the same"),
+        ("randomcam", "Random weights show nothing of the network"),
+    ],
+)
+def test_nothing_is_said_of_units_where_there_are_none(
+    open_page: OpenPage, film: bytes, method: str, note: str
+) -> None:
+    app = upload(open_page("predict"), film)
+    chosen(app, "Method").set_value(method).run()
+    words = words_of(app)
+    assert "logit units" not in words
+    assert "has no units: its colours say where, not how much" in words
+    assert note in words
+
+
+def test_a_slow_map_waits_for_a_button_that_says_how_long_it_takes(
+    open_page: OpenPage, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PneumoniaDetector, "effort", lambda *_: Effort(0.02, channels=256))
+    app = upload(open_page("predict"), film)
+    chosen(app, "Method").set_value("scorecam").run()
+    words = words_of(app)
+    assert "Score-CAM runs the network hundreds of times. On this machine that takes" in words
+    assert "about 5 seconds" in words
+    assert "Score-CAM for" not in words
+    app.button(key="draw").click().run()
+    assert not app.exception
+    assert "Score-CAM for “pneumonia” at block4" in words_of(app)
+    # 256 channels seen 24 times over: that is begun only when it is asked for.
+    assert "This map has not been checked." in words_of(app)
+    assert "With this model and method the checks take about 2 minutes." in words_of(app)
+    next(button for button in app.button if button.label == "Check this map").click().run()
+    assert "This map holds up in its checks" in words_of(app)
+
+
+def test_the_best_reading_of_the_audit_comes_first(
+    open_page: OpenPage, tiny_app: Run, film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = read_run(shutil.copytree(tiny_app.path, tmp_path / "tiny"))
+    write_audit(run, "val", made_row("gradcam", "block4", 1.0), made_row("hirescam", "block2", 2.0))
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    app = upload(open_page("predict"), film)
+    assert chosen(app, "Method").value == "hirescam"
+    assert chosen(app, "Read at layer").value == "block2"
+    assert "HiResCAM for “pneumonia” at block2, 16 × 16 cells" in words_of(app)
+
+
+@pytest.mark.parametrize(
+    ("views", "said"),
+    [
+        (
+            (0.6, 0.7, 0.8),
+            "3 slightly changed views of the film give 60 % to 80 % (the fine marks)",
+        ),
+        ((0.2, 0.7, 0.8), "20 % to 80 % (the fine marks): 2 of them are called pneumonia"),
+        (
+            (0.995, 0.999),
+            "2 slightly changed views of the film (the fine marks) all give over 99 %",
+        ),
+    ],
+)
+def test_a_single_network_says_how_far_slight_changes_move_it(
+    open_page: OpenPage,
+    film: bytes,
+    views: tuple[float, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(PneumoniaDetector, "view_probabilities", lambda *_: views)
+    app = upload(open_page("predict"), film)
+    assert said in words_of(app)
+    app.run()  # now they are known, and drawn at once
+    assert words_of(app).count(said) == 1
+
+
+def test_methods_stand_side_by_side_with_what_each_is_worth(
+    open_page: OpenPage, tiny_app: Run, film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = read_run(shutil.copytree(tiny_app.path, tmp_path / "tiny"))
+    write_audit(run, "test", made_row("gradcam", "block4", 1.0, beats=0.62))
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    app = upload(open_page("predict"), film)
+    assert "**Occlusion**" not in words_of(app), "nothing is drawn until it is looked for"
+    app.session_state["compare"] = True
+    app.run()
+    assert not app.exception
+    words = words_of(app)
+    detector = PneumoniaDetector(tiny_app)
+    found = detector.explain_with(film, ["gradcam", "integrated"], "Pneumonia")
+    tiles = [each.value for each in app.caption if "logit units" in each.value]
+    assert tiles[0] == (
+        f"at block4  \n{found['gradcam'].worth:.1f} logit units  \n"
+        "beats chance on 62\u00a0% of the test films"
+    )
+    assert tiles[-1] == f"on the film itself  \n{found['integrated'].worth:.1f} logit units"
+    for title in ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Occlusion", "Control: random weights"):
+        assert f"**{title}**" in words
+    assert "Each map has its own colour scale" in words
+    app.toggle(key="one_scale").set_value(True).run()
+    shared = "Grad-CAM, HiResCAM and Integrated gradients share one colour scale"
+    assert shared in words_of(app)
 
 
 @pytest.mark.parametrize(
