@@ -149,9 +149,8 @@ def settings(
         },
         "words": {
             **words.WORDS,
-            "original": words.WORDS["original_whole" if whole else "original"],
             "evidence": words.WORDS["evidence"].format(target=evidence),
-            "seen": words.SEEN.format(size=seen_size),
+            "seen": words.WORDS["seen"].format(size=seen_size),
         },
     }
 

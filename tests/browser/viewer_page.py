@@ -15,6 +15,9 @@ BOX = (0, 50, 300, 300)
 DEEP_LEVEL = 0.3001
 """A grey value between two steps of 8 bits, which one film is made of."""
 
+NARROW = Preset("narrow", 0.3, 0.02)
+"""A window that tells such values apart."""
+
 
 def made_film(name: str) -> np.ndarray:
     """A film: "small" and "other" of 8 bits, "deep" of more, "large" as of a detector."""
@@ -54,7 +57,6 @@ def main() -> None:
         return
     film = made_film(name)
     box = (0, 250, 2000, 2000) if name == "large" else BOX
-    windows = [Preset("window 1", 0.4, 0.25)]
     look = viewer(
         film,
         made_map(),
@@ -63,9 +65,9 @@ def main() -> None:
         made_square(),
         film_key=name,
         key="seen",
-        windows=windows,
+        windows=[NARROW],
     )
-    st.code(json.dumps(asdict(look)), language=None)
+    st.code(json.dumps(asdict(look)), language=None, wrap_lines=True)
 
 
 if __name__ == "__main__":

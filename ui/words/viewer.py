@@ -2,8 +2,6 @@
 
 PRESETS = {"full": "Full", "lung": "Lung", "bone": "Bone"}
 
-SEEN = "What the network saw: {size} × {size} pixels"
-
 WORDS: dict[str, str] = {
     "viewer": "Film viewer",
     "tools": "Film tools",
@@ -43,8 +41,9 @@ WORDS: dict[str, str] = {
     "level": "Show the heatmap only above this strength",
     "weakest": "none",
     "strongest": "most",
-    "original": "Original; the network sees the dashed square",
-    "original_whole": "Original",
+    "original": "Original",
+    "dashed": "the network sees the dashed square",
+    "seen": "What the network saw: {size} × {size} pixels",
     "evidence": "Evidence for “{target}”",
     "spoken": "Zoom {zoom}",
 }

@@ -34,24 +34,23 @@ class Tiles {
     }
   }
 
-  /** Equalises a line of greys, 0 to 255, drawn at a place, y pixels of the film below its top. */
-  apply(line, first, last, { scale, left }, y) {
-    const final = this.across - 1;
-    const down = (y - 0.5) / this.height - 0.5;
-    const upper = Math.floor(down);
-    const low = down - upper;
-    const top = Math.min(Math.max(upper, 0), final) * this.across;
-    const bottom = Math.min(Math.max(upper + 1, 0), final) * this.across;
+  /** Equalises a line of greys, 0 to 255, drawn `down` pixels of the film below its top; between
+      which tiles each of its pixels lies is in `along`. */
+  apply(line, along, first, last, down) {
+    const at = (down - 0.5) / this.height - 0.5;
+    const row = Math.floor(at);
+    const below = at - row;
+    const upper = Math.min(Math.max(row, 0), this.across - 1) * this.across * 256;
+    const lower = Math.min(Math.max(row + 1, 0), this.across - 1) * this.across * 256;
     const { tables } = this;
+    const { low, high, share } = along;
     for (let i = first; i < last; i += 1) {
-      const along = ((i + 0.5 - left) / scale - 0.5) / this.width - 0.5;
-      const before = Math.floor(along);
-      const right = along - before;
-      const west = Math.min(Math.max(before, 0), final);
-      const east = Math.min(Math.max(before + 1, 0), final);
-      const grey = Math.round(line[i]);
-      line[i] = (tables[(top + west) * 256 + grey] * (1 - right) + tables[(top + east) * 256 + grey] * right) * (1 - low)
-        + (tables[(bottom + west) * 256 + grey] * (1 - right) + tables[(bottom + east) * 256 + grey] * right) * low;
+      const grey = (line[i] + 0.5) | 0;
+      const west = low[i] * 256 + grey;
+      const east = high[i] * 256 + grey;
+      const a = tables[upper + west] + (tables[upper + east] - tables[upper + west]) * share[i];
+      const b = tables[lower + west] + (tables[lower + east] - tables[lower + west]) * share[i];
+      line[i] = a + (b - a) * below;
     }
   }
 }

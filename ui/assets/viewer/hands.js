@@ -67,8 +67,8 @@ class Hands {
     const middle = ([a, b]) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
     const apart = ([a, b]) => Math.max(Math.hypot(a[0] - b[0], a[1] - b[1]), 1);
     const [from, to] = [middle(before), middle(after)];
+    view.zoomTo((view.scale * apart(after)) / apart(before), ...from);
     view.move(to[0] - from[0], to[1] - from[1]);
-    view.zoomTo((view.scale * apart(after)) / apart(before), ...to);
     this.viewer.moved();
   }
 

@@ -4,6 +4,7 @@
 const DIM = 0.25; // what the network did not see, while its view is shown
 const LINE = 0.9; // half a contour's width, in CSS pixels; its dark edge is twice as far out
 const EDGE_SHADE = 0.6;
+const PER_LEVEL = 1 / 65535;
 const OPAQUE = 0xff000000;
 
 /** For each pixel of a line, the two places between which it lies, and how near the second is. */
@@ -42,6 +43,7 @@ class Painter {
     this.line = new Float32Array(width);
     this.film = new Between(width);
     this.map = new Between(width);
+    this.tile = new Between(width);
   }
 
   /**
@@ -68,6 +70,11 @@ class Painter {
     this.film.set(first, last, (0.5 - left) / scale / size - 0.5, 1 / scale / size, from.width);
     const across = map.width / box[3];
     this.map.set(first, last, ((0.5 - left) / scale - box[1]) * across - 0.5, across / scale, map.width);
+    if (look.contrast.equalised) {
+      const { width: wide, across: tiles } = scene.tiles;
+      const start = ((0.5 - left) / scale - 0.5) / wide - 0.5;
+      this.tile.set(first, last, start, 1 / scale / wide, tiles);
+    }
     const boxed = (edge, start) => Math.min(Math.max(Math.ceil(start + edge * scale - 0.5), first), last);
     this.span = [first, last, boxed(box[1], left), boxed(box[1] + box[3], left)];
 
@@ -82,7 +89,7 @@ class Painter {
       this.out.fill(OPAQUE, row + last, row + width);
       if (scale >= 1) this.sharp(from, Math.floor(down));
       else this.smooth(from, down / size - 0.5);
-      if (look.contrast.equalised) scene.tiles.apply(this.line, first, last, place, down);
+      if (look.contrast.equalised) scene.tiles.apply(this.line, this.tile, first, last, down);
       this.tone(look.contrast);
       if (shows.model) this.asSeen(place, down);
       const inside = down >= box[0] && down < box[0] + box[2];
@@ -150,61 +157,77 @@ class Painter {
     }
   }
 
+  /** The map over the line; the three ways to lay it there are those of `display.draw`. */
   heated(row, down, place, look, ratio) {
     const { map, box } = this.scene;
-    const { line, out } = this;
     const [first, last, start, end] = this.span;
-    const { low, high, share } = this.map;
-    const { table, mode, opacity, level } = look;
-    const { values, width, height } = map;
-    const at = ((down - box[0]) / box[2]) * height - 0.5;
-    const y = Math.floor(at);
-    const upper = Math.min(Math.max(y, 0), height - 1) * width;
-    const lower = Math.min(Math.max(y + 1, 0), height - 1) * width;
-    const below = at - y;
-    const across = width / box[3] / place.scale / 65535;
-    const downwards = height / box[2] / place.scale / 65535;
     this.plain(row, first, start);
     this.plain(row, end, last);
+    const at = ((down - box[0]) / box[2]) * map.height - 0.5;
+    const y = Math.floor(at);
+    const line = {
+      row,
+      upper: Math.min(Math.max(y, 0), map.height - 1) * map.width,
+      lower: Math.min(Math.max(y + 1, 0), map.height - 1) * map.width,
+      below: at - y,
+      across: map.width / box[3] / place.scale,
+      downwards: map.height / box[2] / place.scale,
+    };
+    if (look.mode === "contour") this.contours(line, look, ratio);
+    else this.coloured(line, look);
+  }
+
+  coloured({ row, upper, lower, below }, { table, mode, opacity, level }) {
+    const { line, out } = this;
+    const { values } = this.scene.map;
+    const { low, high, share } = this.map;
+    const [, , start, end] = this.span;
+    const blended = mode === "blend";
+    const least = Math.max(level, 1e-9);
     for (let i = start; i < end; i += 1) {
-      const a = values[upper + low[i]];
-      const b = values[upper + high[i]];
-      const c = values[lower + low[i]];
-      const d = values[lower + high[i]];
-      const east = b - a + (d - c - b + a) * below;
-      const north = a + (c - a) * below;
-      const heat = (north + east * share[i]) / 65535;
-      let grey = line[i];
-      let alpha = opacity;
-      let colour = heat;
-      if (mode === "blend") alpha *= heat;
-      else if (mode === "above") alpha = heat >= level && heat > 0 ? opacity : 0;
-      else {
-        const south = c - a + (d - c - b + a) * share[i];
-        const away = this.contour(look, heat, Math.hypot(east * across, south * downwards)) / ratio;
-        colour = this.nearest;
-        if (away > LINE) {
-          if (away <= 2 * LINE) grey *= 1 - EDGE_SHADE * opacity;
-          alpha = 0;
-        }
-      }
-      const at3 = 3 * Math.round(colour * 255);
-      grey = grey * (1 - alpha) + 0.5;
-      out[row + i] = OPAQUE | ((grey + table[at3 + 2] * alpha) << 16)
-        | ((grey + table[at3 + 1] * alpha) << 8) | (grey + table[at3] * alpha);
+      const l = low[i];
+      const h = high[i];
+      const s = share[i];
+      const a = values[upper + l] + (values[upper + h] - values[upper + l]) * s;
+      const b = values[lower + l] + (values[lower + h] - values[lower + l]) * s;
+      const heat = (a + (b - a) * below) * PER_LEVEL;
+      const alpha = blended ? heat * opacity : heat >= least ? opacity : 0;
+      const at = 3 * ((heat * 255 + 0.5) | 0);
+      const grey = line[i] * (1 - alpha) + 0.5;
+      out[row + i] = OPAQUE | ((grey + table[at + 2] * alpha) << 16)
+        | ((grey + table[at + 1] * alpha) << 8) | (grey + table[at] * alpha);
     }
   }
 
-  /** How far the nearest contour is, in pixels of the canvas; `nearest` becomes its strength. */
-  contour({ contours }, heat, slope) {
-    let least = Infinity;
-    for (const strength of contours) {
-      const away = Math.abs(heat - strength);
-      if (away < least) {
-        least = away;
-        this.nearest = strength;
+  /** A pixel is on a contour if the map, going on at its slope here, gets there nearby. */
+  contours({ row, upper, lower, below, across, downwards }, { table, opacity, contours }, ratio) {
+    const { line, out } = this;
+    const { values } = this.scene.map;
+    const { low, high, share } = this.map;
+    const [, , start, end] = this.span;
+    const wide = LINE * ratio;
+    for (let i = start; i < end; i += 1) {
+      const a = values[upper + low[i]] * PER_LEVEL;
+      const c = values[lower + low[i]] * PER_LEVEL;
+      const top = values[upper + high[i]] * PER_LEVEL - a;
+      const bottom = values[lower + high[i]] * PER_LEVEL - c;
+      const heat = a + top * share[i] + (c - a + (bottom - top) * share[i]) * below;
+      const east = (top + (bottom - top) * below) * across;
+      const south = (c - a + (bottom - top) * share[i]) * downwards;
+      const reach = wide * Math.sqrt(east * east + south * south) + 1e-9;
+      let alpha = 0;
+      let at = 0;
+      let grey = line[i];
+      for (let n = 0; n < contours.length; n += 1) {
+        const away = Math.abs(heat - contours[n]);
+        if (away <= reach) {
+          alpha = opacity;
+          at = 3 * ((contours[n] * 255 + 0.5) | 0);
+        } else if (away <= 2 * reach) grey *= 1 - EDGE_SHADE * opacity;
       }
+      grey = grey * (1 - alpha) + 0.5;
+      out[row + i] = OPAQUE | ((grey + table[at + 2] * alpha) << 16)
+        | ((grey + table[at + 1] * alpha) << 8) | (grey + table[at] * alpha);
     }
-    return least / Math.max(slope, 1e-9);
   }
 }

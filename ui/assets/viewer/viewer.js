@@ -2,7 +2,7 @@
    ways; whatever the hand does is drawn here, and the server hears of the look on release. */
 
 const REST = 250; // ms without a change that count as a release, and before a zoom is spoken
-const MOST_PIXELS = 4e6; // of a canvas: more is not drawn in time
+const MOST_PIXELS = 2.5e6; // of a canvas: more is not drawn in time
 
 class Viewer {
   constructor(root) {
@@ -130,7 +130,10 @@ class Viewer {
     this.stage.classList.toggle("tuning", this.tuning);
     this.panes[0].figure.hidden = !side;
     const film = this.model ? words.seen : words.original;
-    const texts = [film, this.look.mode === "off" ? film : words.evidence];
+    const dashed = this.data.whole || this.model ? "" : words.dashed;
+    const map = this.look.mode === "off" ? film : words.evidence;
+    const texts = [[film, dashed], side ? [map] : [map, this.model && map !== film ? film : dashed]]
+      .map((parts) => parts.filter(Boolean).join("; "));
     this.panes.forEach(({ caption, painter }, i) => {
       caption.textContent = texts[i];
       painter.canvas.setAttribute("aria-label", texts[i]);
