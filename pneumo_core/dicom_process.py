@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import BoundedSemaphore, Timer
@@ -47,44 +47,50 @@ _places = BoundedSemaphore(PROCESSES)
 _idle: list[subprocess.Popen] = []
 
 
+class _NoAnswerError(Exception):
+    """A child died over a film."""
+
+
 def film_of(data: bytes, frame: int) -> DicomFilm:
     """One frame of a DICOM file; see `dicom.read_dicom`.
 
     Raises:
         ImageError: It cannot be read, or not within the limits.
     """
-    with _child() as child:
-        end = monotonic() + TIME_LIMIT
-        late = Timer(TIME_LIMIT, child.kill)
-        late.start()
-        try:
-            child.stdin.write(_REQUEST.pack(len(data), frame))
-            child.stdin.write(data)
-            child.stdin.flush()
-            return _received(child.stdout)
-        except (OSError, EOFError) as error:  # it was killed: by the timer, or by a decoder
-            raise ImageError(_TOO_SLOW if monotonic() >= end else _DAMAGED) from error
-        finally:
-            late.cancel()
-
-
-@contextmanager
-def _child() -> Iterator[subprocess.Popen]:
-    """A child that is ready, kept for the next film if it is still alive afterwards."""
     with _places:
-        child = next((child for child in _waiting() if child.poll() is None), None) or _started()
+        for child in _waiting():
+            with suppress(_NoAnswerError):  # it may have died of the film before: another one tells
+                return _answer(child, data, frame)
         try:
-            yield child
-        except ImageError as error:
-            if error.__cause__ is not None:
-                _end(child)
-            raise
-        except BaseException:  # stopped half-way, as by Streamlit: an answer may still be under way
-            _end(child)
-            raise
-        finally:
-            if child.returncode is None:
-                _idle.append(child)
+            return _answer(_started(), data, frame)
+        except _NoAnswerError as error:
+            raise ImageError(_DAMAGED) from error
+
+
+def _answer(child: subprocess.Popen, data: bytes, frame: int) -> DicomFilm:
+    """What a child makes of a film; the child is kept for the next one unless that went wrong."""
+    end = monotonic() + TIME_LIMIT
+    late = Timer(TIME_LIMIT, child.kill)
+    late.start()
+    try:
+        child.stdin.write(_REQUEST.pack(len(data), frame))
+        child.stdin.write(data)
+        child.stdin.flush()
+        answer = _received(child.stdout)
+    except Exception as error:
+        _end(child)
+        if monotonic() >= end:
+            raise ImageError(_TOO_SLOW) from error
+        raise _NoAnswerError from error
+    except BaseException:  # stopped half-way: the answer is still under way
+        _end(child)
+        raise
+    finally:
+        late.cancel()
+    _idle.append(child)
+    if isinstance(answer, str):
+        raise ImageError(answer)
+    return answer
 
 
 def _waiting() -> Iterator[subprocess.Popen]:
@@ -127,11 +133,11 @@ def _end(child: subprocess.Popen) -> None:
     child.wait()
 
 
-def _received(stream: BinaryIO) -> DicomFilm:
-    """Read what `_send` wrote."""
+def _received(stream: BinaryIO) -> DicomFilm | str:
+    """Read what `_send` or `_send_text` wrote: a film, or the sentence that refuses it."""
     answer = json.loads(_read(stream, _LENGTH.unpack(_read(stream, _LENGTH.size))[0]))
     if "error" in answer:
-        raise ImageError(answer["error"])
+        return answer["error"]
     arrays = [
         np.frombuffer(_read(stream, size), dtype).reshape(shape)
         for dtype, shape, size in answer["arrays"]

@@ -14,6 +14,8 @@ class Sign(StrEnum):
 
     MONOCHROME1 = "monochrome1"
     WINDOW = "window"
+    STRETCHED = "stretched"
+    PASSED_OVER = "passed over"
     FRAME = "frame"
     PADDING = "padding"
     COLOUR = "colour"
@@ -29,6 +31,8 @@ class Sign(StrEnum):
 WORDS = {
     Sign.MONOCHROME1: "black and white swapped, because the file stores white as zero",
     Sign.WINDOW: "shown through {window}",
+    Sign.STRETCHED: "shown from its smallest value to its largest",
+    Sign.PASSED_OVER: "the file's own window shows nothing and was passed over",
     Sign.FRAME: "frame {frame} of {frames}",
     Sign.PADDING: "padding around the picture shown black",
     Sign.COLOUR: "colours turned to grey",
@@ -67,6 +71,7 @@ class Remark:
 def remarks(film: DicomFilm) -> tuple[Remark, ...]:
     """Everything to say about a film, what was done to it first."""
     facts = film.facts
+    whole = film.chosen == len(film.windows) - 1
     shades = {"window": window_words(film.windows[film.chosen]), "view": facts.view}
     shades |= {"frame": facts.frame + 1, "frames": facts.frames}
     shades["age"] = None if facts.age is None else age_words(facts.age)
@@ -74,7 +79,9 @@ def remarks(film: DicomFilm) -> tuple[Remark, ...]:
         Sign.FRAME: facts.frames > 1,
         Sign.COLOUR: film.colourful,
         Sign.MONOCHROME1: facts.photometric == "MONOCHROME1",
-        Sign.WINDOW: not _plain(film),
+        Sign.WINDOW: not whole,
+        Sign.STRETCHED: whole and not _plain(film),
+        Sign.PASSED_OVER: film.chosen > 0,
         Sign.PADDING: facts.padded,
         Sign.FRONT: facts.view in FRONT_VIEWS,
         Sign.AGE: facts.age is not None and not YOUNGEST <= facts.age < OLDEST,

@@ -3,6 +3,8 @@
 import base64
 import random
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -75,14 +77,39 @@ def test_a_decoder_that_never_ends_is_stopped_and_the_next_film_is_read(monkeypa
     assert sentence_or_none(dicom(GREY)) is None
 
 
-def test_a_decoder_that_dies_is_a_damaged_file_and_the_next_film_is_read():
-    data = dicom(film(8, shape=(24, 20)), LOSSY["JPEG-LS near"], PixelData=encapsulate([ENDLESS]))
-    sentence_or_none(dicom(GREY))
-    (child,) = dicom_process._idle
-    threading.Timer(0.5, child.kill).start()  # as a segmentation fault would
-    assert "cannot be read" in sentence_or_none(data)
-    assert child not in dicom_process._idle
+def children_that(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have children run a script from now on."""
+    start, command = subprocess.Popen, [sys.executable, "-c", script]
+    monkeypatch.setattr(dicom_process, "_idle", [])
+    monkeypatch.setattr(
+        dicom_process.subprocess, "Popen", lambda _, **options: start(command, **options)
+    )
+
+
+DYING = "import os; os.write(1, b'+'); os.read(0, 8); os.abort()"
+
+
+def test_a_decoder_that_dies_is_a_damaged_file_and_the_next_film_is_read(monkeypatch):
+    children_that(DYING, monkeypatch)
+    assert "cannot be read" in sentence_or_none(dicom(GREY))
+    assert dicom_process._idle == []
+    monkeypatch.undo()
     assert sentence_or_none(dicom(GREY)) is None
+
+
+def test_what_one_film_broke_does_not_harm_the_next(monkeypatch):
+    children_that(DYING, monkeypatch)
+    broken = dicom_process._started()
+    monkeypatch.undo()
+    dicom_process._idle.append(broken)
+    assert sentence_or_none(dicom(GREY)) is None
+    assert broken.returncode is not None
+
+
+def test_an_answer_without_sense_is_no_answer(monkeypatch):
+    answer = "b'+' + bytes([9]) + bytes(7) + b'nonsense!'"
+    children_that(f"import os; os.write(1, {answer}); os.read(0, 999)", monkeypatch)
+    assert "cannot be read" in sentence_or_none(dicom(GREY))
 
 
 def test_a_child_that_died_while_idle_is_replaced():
@@ -164,16 +191,13 @@ def test_a_deflate_bomb():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is limited on Linux only")
 def test_memory_is_limited(monkeypatch):
-    monkeypatch.setattr(dicom_process, "_idle", [])
     patched = "from pneumo_core import dicom_process as d; d.MEMORY_LIMIT = 2**24; d._serve()"
-    command = [dicom_process.sys.executable, "-c", patched]
-    started = dicom_process.subprocess.Popen
-    monkeypatch.setattr(
-        dicom_process.subprocess, "Popen", lambda _, **options: started(command, **options)
-    )
+    children_that(patched, monkeypatch)
     assert "too much memory" in sentence_or_none(dicom(np.zeros((2500, 2500), np.uint8)))
+    dicom_process._end_idle()
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_markup_in_tags_reaches_no_sentence():
     script = "<script>alert(1)</script>"
     for name in ("Modality", "SOPClassUID", "PhotometricInterpretation", "PatientName"):
