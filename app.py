@@ -11,6 +11,7 @@ from ui.words import common as words
 PAGES = {
     "overview": ("pages/overview.py", words.PAGE_OVERVIEW, ":material/home:"),
     "predict": ("pages/predict.py", words.PAGE_PREDICT, ":material/radiology:"),
+    "batch": ("pages/batch.py", words.PAGE_BATCH, ":material/stacks:"),
     "threshold": ("pages/threshold.py", words.PAGE_THRESHOLD, ":material/tune:"),
     "models": ("pages/models.py", words.PAGE_MODELS, ":material/leaderboard:"),
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),

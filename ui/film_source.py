@@ -15,12 +15,13 @@ from ui.words import predict as words
 def choose_film(run: Run) -> Film | None:
     """Let the user upload a film or pick a sample; None while there is none."""
     start = words.SAMPLE if "sample" in st.query_params else words.UPLOAD
+    # Not as the control's default: `reading.take` may have chosen already.
+    st.session_state.setdefault(reading.SOURCE, start)
     source = st.segmented_control(
         words.SOURCE,
         [words.UPLOAD, words.SAMPLE],
-        default=start,
         required=True,
-        key="source",
+        key=reading.SOURCE,
         persist_state="session",
         label_visibility="collapsed",
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _UPLOAD = "pneumolens/upload"
 UPLOADER = "uploader"
+SOURCE = "source"
+"""Key of the choice between an upload and a sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,12 @@ def remember_upload() -> None:
     """Take over what the uploader holds, nothing included: its callback on change."""
     file = st.session_state[UPLOADER]
     st.session_state[_UPLOAD] = None if file is None else file.getvalue()
+
+
+def take(data: bytes) -> None:
+    """Make a file the session's upload, as if it had been chosen on the Predict page."""
+    st.session_state[_UPLOAD] = data
+    st.session_state[SOURCE] = words.UPLOAD
 
 
 def forget_upload() -> None:

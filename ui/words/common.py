@@ -5,6 +5,7 @@ NOTICE = "For research and teaching. **Not a medical device: never base care on 
 
 PAGE_OVERVIEW = "Overview"
 PAGE_PREDICT = "Predict"
+PAGE_BATCH = "Batch"
 PAGE_THRESHOLD = "Threshold"
 PAGE_MODELS = "Models"
 PAGE_MISCLASSIFIED = "Misclassified"

@@ -1,0 +1,112 @@
+"""The Batch page: rows come a few at a time, can be halted, and one opens on the Predict page."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.batch import TOGETHER
+from pneumo_core.datasets import Dataset
+from pneumo_core.detector import PneumoniaDetector
+from pneumo_core.runs import Run
+from tests.pages.conftest import OpenPage, words_of
+from ui import batch_session
+from ui.words import batch as words
+
+NAME = "<img src=x onerror=alert(1)> **bold**.png"
+
+
+@pytest.fixture
+def films(tiny_data: Path, tiny_dataset: Dataset) -> list[bytes]:
+    ids = tiny_dataset.splits["test"].ids
+    return [(tiny_data / "chest_xray" / name).read_bytes() for name in ids]
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> AppTest:
+    return open_page("batch")
+
+
+def give(page: AppTest, files: list[tuple[str, bytes]]) -> None:
+    given = [(name, data, "application/octet-stream") for name, data in files]
+    page.file_uploader[0].set_value(given).run()
+    assert not page.exception
+
+
+def finish(page: AppTest) -> None:
+    for _ in range(10):
+        if not page.get("progress"):
+            return
+        page.run()
+    raise AssertionError("the reading does not come to an end")
+
+
+def test_every_film_gets_its_row_and_a_bad_file_its_reason(
+    page: AppTest, films: list[bytes], tiny_app: Run
+) -> None:
+    assert words.NO_FILES in words_of(page)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for number, film in enumerate(films[1:]):
+            packed.writestr(f"study/IM{number:04d}", film)
+    give(page, [(NAME, films[0]), ("notes.png", b"text"), ("films.zip", archive.getvalue())])
+    finish(page)
+    assert words.DONE_BAD.format(judged=len(films), bad=1) in words_of(page)
+    table = page.dataframe[0].value
+    detector = PneumoniaDetector(tiny_app)
+    expected = {NAME: films[0], "study/IM0000": films[1]}
+    for name, film in expected.items():
+        (row,) = (row for row in table.to_dict("records") if row["name"] == name)
+        assert row["probability"] == pytest.approx(detector.predict(film).probability, abs=1e-4)
+        assert row["overlay"].startswith("data:image/jpeg;base64,")
+    known = table["probability"].dropna()
+    assert list(known) == sorted(known, reverse=True)
+    assert "of no kind we read" in table["remark"].iloc[-1]
+
+
+def test_it_can_be_halted_and_goes_on(page: AppTest, films: list[bytes]) -> None:
+    give(page, [(f"film {number}", film) for number, film in enumerate(films + films)])
+    total = 2 * len(films)
+    page.button(key="batch_halt").click().run()
+    halted = words_of(page)
+    assert words.STOPPED.format(done=TOGETHER, total=total) in halted
+    assert len(page.dataframe[0].value) == TOGETHER
+    page.run()
+    assert words.STOPPED.format(done=TOGETHER, total=total) in words_of(page), "and stays so"
+    page.button(key="batch_halt").click().run()
+    finish(page)
+    assert words.DONE.format(judged=total) in words_of(page)
+
+
+def test_rows_are_filtered_and_ordered(page: AppTest, films: list[bytes], tiny_app: Run) -> None:
+    give(page, [*((f"film {number}", film) for number, film in enumerate(films)), ("bad", b"?")])
+    finish(page)
+    page.selectbox(key="batch_order").set_value("given").run()
+    assert list(page.dataframe[0].value["name"])[:3] == ["film 0", "film 1", "film 2"]
+    page.segmented_control(key="batch_show").set_value("bad").run()
+    assert list(page.dataframe[0].value["name"]) == ["bad"]
+    page.segmented_control(key="batch_show").set_value("rule in").run()
+    zones = tiny_app.zones.around(tiny_app.operating_point.threshold)
+    assert (page.dataframe[0].value["probability"] >= zones.rule_in).all()
+
+
+def test_the_films_can_be_removed(page: AppTest, films: list[bytes]) -> None:
+    give(page, [("film", films[0])])
+    finish(page)
+    assert words.DONE_ONE in words_of(page)
+    next(button for button in page.button if button.label == words.CLEAR).click().run()
+    assert words.NO_FILES in words_of(page)
+    assert page.file_uploader[0].value == []
+    kept = [key for key in page.session_state if "batch/" in key]
+    assert kept == ["pneumolens/batch/turn"]
+
+
+def test_more_than_a_session_may_hold_is_refused_in_words(
+    page: AppTest, films: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_session, "MOST_BYTES", 100)
+    give(page, [("film", films[0])])
+    assert "more than the" in page.error[0].value
+    assert not page.dataframe

@@ -1,0 +1,134 @@
+"""A batch of films as one session holds it: the files, the rows read so far, the work left.
+
+The files lie in the session's state and nowhere else; `forget` and the session's end drop them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ui import cache
+
+if TYPE_CHECKING:
+    from pneumo_core.batch import BatchRow
+    from pneumo_core.operating_point import OperatingPoint
+    from pneumo_core.runs import Run
+
+MOST_BYTES = 512 * 2**20
+"""Most bytes of files that a session may hold at a time."""
+
+_FILES = "pneumolens/batch/files"
+_BATCH = "pneumolens/batch"
+_TURN = "pneumolens/batch/turn"
+
+Files = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(eq=False)
+class Batch:
+    """Rows of files for one model at one operating point; they come a few at a time.
+
+    Attributes:
+        asked: The model and the operating point; for others all is read again.
+        total: How many rows there will be.
+        rows: Those that are there, in the order of the files.
+        left: The work that is left.
+        stopped: Whether the user has halted it.
+    """
+
+    asked: tuple[str, str, OperatingPoint]
+    total: int
+    left: Iterator[BatchRow] = field(repr=False)
+    rows: list[BatchRow] = field(default_factory=list, repr=False)
+    stopped: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether every file has its row."""
+        return len(self.rows) >= self.total
+
+    @property
+    def working(self) -> bool:
+        """Whether more rows are to come unasked."""
+        return not self.done and not self.stopped
+
+    def step(self) -> None:
+        """Read some more films: as many as go through the network together."""
+        from pneumo_core.batch import TOGETHER
+
+        more = list(islice(self.left, TOGETHER))
+        self.rows += more
+        if not more:
+            self.total = len(self.rows)
+
+
+def uploader() -> str:
+    """Key of the uploader: another one after `clear`, for an uploader cannot be emptied."""
+    return f"batch-uploader-{st.session_state.get(_TURN, 0)}"
+
+
+def remember() -> None:
+    """Take over what the uploader holds, nothing included: its callback on change.
+
+    Of files that are too much together, none is taken; `given` tells the page how much they were.
+    """
+    forget()
+    files = st.session_state[uploader()]
+    if given() <= MOST_BYTES:
+        st.session_state[_FILES] = tuple((file.name, file.getvalue()) for file in files)
+
+
+def clear() -> None:
+    """Drop everything, what the uploader holds as well."""
+    forget()
+    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+
+
+def given() -> int:
+    """Bytes of the files that the uploader holds."""
+    return sum(file.size for file in st.session_state.get(uploader()) or ())
+
+
+def forget() -> None:
+    """Drop the files and what was made of them."""
+    st.session_state.pop(_FILES, None)
+    st.session_state.pop(_BATCH, None)
+
+
+def current(run: Run, point: OperatingPoint) -> Batch | None:
+    """The session's batch for a model at an operating point, begun if need be; None without files.
+
+    Raises:
+        RunError: the weights are absent or damaged.
+    """
+    files = _files()
+    if not files:
+        return None
+    asked = (run.name, run.weights_sha256, point)
+    batch: Batch | None = st.session_state.get(_BATCH)
+    if batch is None or batch.asked != asked:
+        from pneumo_core.archive import candidates, how_many
+        from pneumo_core.batch import read_batch
+
+        method, layer = cache.best_reading(run)
+        rows = read_batch(cache.detector(run), candidates(files), point, method, layer)
+        batch = Batch(asked, how_many(files), rows)
+        st.session_state[_BATCH] = batch
+    return batch
+
+
+def file_of(place: int) -> bytes:
+    """The bytes behind a row, by its place among all rows."""
+    from pneumo_core.archive import candidates
+
+    found = next(islice(candidates(_files()), place, None))
+    return found.data or b""
+
+
+def _files() -> Files:
+    return st.session_state.get(_FILES, ())
