@@ -61,11 +61,11 @@ def show(
     run: Run, split: str, threshold: float, view: InView, other: str = "", in_groups: bool = False
 ) -> None:
     """The films of a list, to look at and to take away; what to do where there are none."""
+    if view.line:
+        st.markdown(view.line)
     if view.films.empty:
         st.success(view.none)
         return
-    if view.line:
-        st.markdown(view.line)
     try:
         dataset = cache.dataset(run)
     except DataError:

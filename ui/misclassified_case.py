@@ -81,7 +81,9 @@ def _case(shown: Shown) -> None:
     with st.container(key="case"):
         _steps(ids, place)
         picture, facts = st.columns([4, 5], gap="large")
-        with picture, st.container(key="case-film"):
+        # MedMNIST's films, of one file, are squares; those of a folder are mostly wide.
+        shape = "square" if shown.dataset.path.is_file() else "wide"
+        with picture, st.container(key=f"case-film-{shape}"):
             st.image(
                 gallery.picture(shown.run, shown.dataset, film["id"], None, 2 * LARGE),
                 width="stretch",
@@ -170,8 +172,9 @@ def _copies(shown: Shown, image_id: str) -> None:
     """The films that are nearly identical to this one; on request where finding them takes long."""
     count = public.count_of(shown.dataset)
     number = f"{count:,}"
+    slot, done = st.empty(), 0
     if not public.thumbnails_at_hand(shown.dataset):
-        asked = st.button(
+        asked = slot.button(
             words.LOOK_FOR_COPIES,
             key="look-for-copies",
             icon=":material/content_copy:",
@@ -179,7 +182,6 @@ def _copies(shown: Shown, image_id: str) -> None:
         )
         if not asked:
             return
-    slot, done = st.empty(), 0
 
     def step(films: int) -> None:
         nonlocal done

@@ -44,6 +44,7 @@ def choose_list(scores: pd.DataFrame, threshold: float) -> InView:
         list(CELLS),
         format_func=lambda cell: _counted(words.CELLS[cell], sets[cell]),
         key="cell",
+        wrap=True,
         # A click on the chosen one would choose none.
         on_change=lambda: _choose("cell", st.session_state["cell"] or which),
     )

@@ -104,6 +104,7 @@ def _choose(found: Disagreement) -> WrongFor:
             name=names[whom], count=len(found.wrong(whom))
         ),
         required=True,
+        wrap=True,
         key="wrong-for",
         on_change=lambda: st.query_params.update(wrong=st.session_state["wrong-for"]),
     )

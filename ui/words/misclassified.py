@@ -6,7 +6,7 @@ INTRO = (
     "most wrong first. Move it on the Threshold page and this list follows."
 )
 TABS = {
-    "lists": "Films",
+    "lists": "By outcome",
     "labels": "Likely label errors",
     "groups": "Groups of errors",
     "models": "Two models",
