@@ -20,8 +20,8 @@ MAX_UNPACKED = 2 * 2**30
 """Most bytes the members of one archive may unpack to, together."""
 
 MAX_RATIO = 200
-"""How many times its packed size a member of 1 MiB or more may unpack to; films reach about 10,
-black pictures 100."""
+"""How many times its packed size a member of more than 1 MiB may unpack to; four public films come
+to 1.1 to 3.8, and deflate itself stops at 1030."""
 
 NAME_LENGTH = 80
 """Characters of a name that are shown; of a longer one, its end."""

@@ -45,6 +45,8 @@ _LENGTH = struct.Struct("<q")
 
 _places = BoundedSemaphore(PROCESSES)
 _idle: list[subprocess.Popen] = []
+if hasattr(os, "register_at_fork"):  # a fork must not talk to its parent's children
+    os.register_at_fork(after_in_child=_idle.clear)
 
 
 class _NoAnswerError(Exception):

@@ -1,6 +1,7 @@
 """DICOM from people who mean harm, and from disks that fail: a picture or a sentence, in time."""
 
 import base64
+import os
 import random
 import struct
 import subprocess
@@ -118,6 +119,18 @@ def test_a_child_that_died_while_idle_is_replaced():
         child.kill()
         child.wait()
     assert sentence_or_none(dicom(GREY)) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_fork_does_not_talk_to_its_parents_children():
+    sentence_or_none(dicom(GREY))
+    assert dicom_process._idle
+    fork = os.fork()
+    if not fork:
+        os._exit(len(dicom_process._idle))
+    assert os.waitpid(fork, 0)[1] == 0
+    assert dicom_process._idle
 
 
 def test_many_threads_share_few_children():
