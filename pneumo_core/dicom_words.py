@@ -72,9 +72,9 @@ def remarks(film: DicomFilm) -> tuple[Remark, ...]:
     """Everything to say about a film, what was done to it first."""
     facts = film.facts
     whole = film.chosen == len(film.windows) - 1
-    shades = {"window": window_words(film.windows[film.chosen]), "view": facts.view}
-    shades |= {"frame": facts.frame + 1, "frames": facts.frames}
-    shades["age"] = None if facts.age is None else age_words(facts.age)
+    details = {"window": window_words(film.windows[film.chosen]), "view": facts.view}
+    details |= {"frame": facts.frame + 1, "frames": facts.frames}
+    details["age"] = None if facts.age is None else age_words(facts.age)
     holds = {
         Sign.FRAME: facts.frames > 1,
         Sign.COLOUR: film.colourful,
@@ -91,7 +91,7 @@ def remarks(film: DicomFilm) -> tuple[Remark, ...]:
         Sign.RAW: facts.raw,
         Sign.BURNED_IN: facts.burned_in is True,
     }
-    return tuple(Remark(sign, WORDS[sign].format(**shades)) for sign, so in holds.items() if so)
+    return tuple(Remark(sign, WORDS[sign].format(**details)) for sign, so in holds.items() if so)
 
 
 def window_words(window: Window | Table) -> str:
