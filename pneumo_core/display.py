@@ -143,7 +143,7 @@ def presets(film: np.ndarray) -> dict[str, tuple[float, float]]:
     inside = film[(film > 0.02) & (film < 0.98)]
     found = {"full": (0.5, 1.0)}
     if inside.size:
-        low, middle, high, top = np.percentile(inside, (1, 50, 65, 99.8))
+        low, middle, high, top = np.percentile(inside, (1, 40, 80, 99.8))
         for name, start, end in (("lung", low, high), ("bone", middle, top)):
             width = min(max(float(end - start), NARROWEST), 1.0)
             found[name] = (round(float(start + end) / 2, 3), round(width, 3))

@@ -2,12 +2,15 @@
 
 import json
 import zlib
+from dataclasses import asdict
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pneumo_core.display import Contrast, Look, Preset, colour_table, draw, presets, toned
 from pneumo_core.explain import overlay
+from tests.browser.viewer.page import made_film
 from ui import viewer as viewer_module
 from ui.viewer import pack, reduced, settings
 
@@ -71,6 +74,35 @@ def test_settings_are_ready_for_json() -> None:
     assert "28 × 28" in told["words"]["seen"]
 
 
+@pytest.mark.parametrize(
+    ("box", "whole"), [((0, 10, 40, 40), False), ((0, 0, 40, 60), True), ((-10, 0, 60, 60), True)]
+)
+def test_a_network_that_sees_all_gets_no_outline(
+    box: tuple[int, int, int, int], whole: bool
+) -> None:
+    assert settings({}, (40, 60), box, "normal", 28, Look(), [])["whole"] == whole
+
+
+def test_the_contrast_belongs_to_its_film_and_nonsense_to_nobody() -> None:
+    app = AppTest.from_file("browser/viewer/page.py", default_timeout=60).run()
+
+    def look() -> dict:
+        assert not app.exception
+        return json.loads(app.code[0].value)
+
+    assert look() == asdict(Look())
+    name = pack(made_film("small"))[0]
+    said = {**asdict(Look(opacity=0.3, contrast=Contrast(0.4, 0.2))), "film": name}
+    app.session_state["pneumolens/viewer/seen"] = said
+    app.run()
+    assert look() == asdict(Look(opacity=0.3, contrast=Contrast(0.4, 0.2)))
+    app.radio(key="film").set_value("other").run()
+    assert look() == asdict(Look(opacity=0.3))
+    app.session_state["pneumolens/viewer/seen"] = "<script>"
+    app.run()
+    assert look() == asdict(Look())
+
+
 def test_a_look_that_makes_no_sense_is_the_default() -> None:
     look = Look(0.3, "above", 0.7, "cividis", "single", Contrast(0.4, 0.2, True, True))
     said = {
@@ -106,7 +138,7 @@ def test_presets_lie_on_the_two_halves_of_the_film() -> None:
     film[:, 10:] = np.linspace(0.2, 0.8, 90)
     found = presets(film)
     assert found["full"] == (0.5, 1.0)
-    for name, low, high in (("lung", 0.206, 0.59), ("bone", 0.5, 0.8)):
+    for name, low, high in (("lung", 0.206, 0.68), ("bone", 0.44, 0.8)):
         centre, width = found[name]
         assert (centre - width / 2, centre + width / 2) == pytest.approx((low, high), abs=0.02)
     assert presets(np.zeros((4, 4), np.float32)) == {"full": (0.5, 1.0)}

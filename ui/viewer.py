@@ -133,7 +133,8 @@ def settings(
 
     height, width = shape
     top, left, box_height, box_width = box
-    whole = max(abs(top), abs(left), abs(box_height - height), abs(box_width - width)) < 1
+    beyond = (top, left, height - top - box_height, width - left - box_width)
+    whole = max(beyond) < 1  # pixel of the film that the network does not see
     return {
         "pictures": pictures,
         "size": [height, width],

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pneumo_core.display import Preset
+from pneumo_core.preprocess import Preprocess
 from ui.viewer import viewer
 
 BOX = (0, 50, 300, 300)
@@ -40,6 +41,10 @@ def made_map() -> np.ndarray:
 def made_square() -> np.ndarray:
     """What the network saw, uint8 (30, 30), no two neighbours alike."""
     return (np.arange(900).reshape(30, 30) * 37 % 251).astype("u1")
+
+
+SMALL = made_film("small")
+PLACED = Preprocess(input_size=64).place(made_map(), *SMALL.shape)
 
 
 def main() -> None:
