@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pneumo_core.errors import RecipeError
 
@@ -45,7 +45,7 @@ def build(kind: type[T], values: Any, place: str = "") -> T:
 def _fitted(hint: Any, value: Any, place: str) -> Any:
     """`value` as the type hint wants it."""
     kind, options = get_origin(hint), get_args(hint)
-    if kind is UnionType:
+    if kind in (Union, UnionType):  # a Literal or None is the former
         wanted = next(option for option in options if option is not NoneType)
         return None if value is None else _fitted(wanted, value, place)
     if is_dataclass(hint):
