@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pneumo_core.errors import PneumoError
 from ui import cache, numbers, reading
 from ui.reading import Asked, Film
 from ui.words import predict as words
@@ -58,9 +59,14 @@ def trust_panel(
         if seconds > PATIENCE and st.session_state.get(_WANTED) != wanted:
             _offer(line, panel, seconds, wanted)
             return
-        found = reading.check(
-            run, film, asked, point, lambda share: bar.progress(share, words.CHECKING)
-        )
+        try:
+            found = reading.check(
+                run, film, asked, point, lambda share: bar.progress(share, words.CHECKING)
+            )
+        except PneumoError as error:
+            line.markdown(words.NOT_CHECKED)
+            panel.error(str(error))
+            return
         _conclusion(line, panel, found)
 
     return finish

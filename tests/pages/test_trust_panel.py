@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core import PneumoniaDetector
+from pneumo_core.errors import RunError
 from pneumo_core.files import sha256_of
 from pneumo_core.publishing import save_weights
 from pneumo_core.runs import WEIGHTS_FILE, Run, read_run
@@ -181,3 +182,23 @@ def test_without_an_audit_there_are_no_percentiles_and_it_says_so(
     assert "Where this film stands among others is not known" in words
     assert "test films\n" not in words
     assert f"{QUESTIONS['learned']} :gray-badge[Unknown]" in words
+
+
+def test_checks_that_fail_leave_verdict_and_map_and_say_what_to_do(
+    open_page: OpenPage, tiny_app: Run, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise RunError("tiny: explain_audit.json is damaged: delete it.")
+
+    monkeypatch.setattr(PneumoniaDetector, "trust", damaged)
+    film = (tiny_data / "chest_xray" / tiny_app.scores("test")["id"].iloc[-1]).read_bytes()
+    app = opened(open_page, film)
+    assert [error.value for error in app.error] == [
+        "tiny: explain_audit.json is damaged: delete it."
+    ]
+    words = words_of(app)
+    assert "This map has not been checked." in words
+    # All else had been drawn by then, down to the last expander.
+    assert "Grad-CAM for “" in words
+    assert "slightly changed views of the film give" in words
+    assert "Of the 25 training films" in words
