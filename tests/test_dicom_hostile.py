@@ -87,6 +87,18 @@ def children_that(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_neither_pydicom_nor_gdcm_is_loaded_where_films_are_wanted():
+    script = (
+        "import sys; from pneumo_core.images import read_image; "
+        "print(read_image(sys.stdin.buffer.read()).kind, {'pydicom', 'gdcm'} & set(sys.modules))"
+    )
+    folder = Path(dicom_process.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, input=dicom(GREY), stdout=subprocess.PIPE
+    )
+    assert done.stdout.decode().split() == ["DICOM", "set()"]
+
+
 DYING = "import os; os.write(1, b'+'); os.read(0, 8); os.abort()"
 
 
