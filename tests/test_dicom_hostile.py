@@ -94,7 +94,11 @@ def test_neither_pydicom_nor_gdcm_is_loaded_where_films_are_wanted():
     )
     folder = Path(dicom_process.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, input=dicom(GREY), stdout=subprocess.PIPE
+        [sys.executable, "-c", script],
+        cwd=folder,
+        input=dicom(GREY),
+        stdout=subprocess.PIPE,
+        check=True,
     )
     assert done.stdout.decode().split() == ["DICOM", "set()"]
 
