@@ -213,7 +213,7 @@ def _split_of(run: Run, image_id: str) -> str:
 def _methods(shown: Shown, film: dict) -> None:
     """The film under the map of every method that is quick to draw."""
     target = gallery.TARGETS[film["cell"]]
-    st.markdown(f"##### {words.METHODS.format(target=target.lower())}", help=words.METHODS_HELP)
+    st.subheader(words.METHODS.format(target=target.lower()), help=words.METHODS_HELP)
     with st.container(key="case-methods"):
         maps = public.method_maps(shown.run, shown.dataset, film["id"], target)
         with st.container(horizontal=True, gap="small"):
@@ -235,7 +235,7 @@ def _methods(shown: Shown, film: dict) -> None:
 
 def _similar(shown: Shown, image_id: str) -> None:
     """The training films nearest to it, with their labels."""
-    st.markdown(f"##### {words.SIMILAR}")
+    st.subheader(words.SIMILAR)
     near = public.neighbours(shown.run, shown.dataset, image_id)
     if not near:
         st.caption(words.NO_SIMILAR.format(run=shown.run.name))

@@ -141,9 +141,12 @@ def _grouped(
     name: str, sha256: str, ids: tuple[str, ...], _run: Run, _dataset: Dataset
 ) -> Grouping:
     del name, sha256
+    import torch
+
     from pneumo_core.error_groups import grouped
     from pneumo_core.features import pooled_features
 
+    torch.set_num_threads(1)  # as in cache: several wait for each other where cores are wanted
     squares = np.stack([_run.preprocess.square(_dataset.find(image_id)) for image_id in ids])
     # A network of its own: the one that reads films for everybody is not held up.
     return grouped(pooled_features(_run.load_model(), _run.model, _run.preprocess, squares))

@@ -45,7 +45,7 @@ def groups(run: Run, dataset: Dataset, view: InView, with_heatmaps: bool) -> InV
     for number, part in enumerate(parts, 1):
         one, several = words.GROUP_FILMS
         count = one if len(part) == 1 else several.format(count=len(part))
-        st.subheader(words.GROUP.format(number=number, count=count))
+        st.header(words.GROUP.format(number=number, count=count))
         st.markdown(shared(part))
         gallery(run, dataset, part[:A_ROW], with_heatmaps, outcome=True, key=f"group-{number}")
         if len(part) > A_ROW:

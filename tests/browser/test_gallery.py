@@ -23,6 +23,8 @@ from ui.words import misclassified as words
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=PATIENCE)
+
 
 @pytest.fixture(scope="module")
 def scores(tiny_run: Run) -> pd.DataFrame:
@@ -92,7 +94,7 @@ def test_a_researcher_walks_the_mistakes(browser: Any, address: str, scores: pd.
     assert page.locator(".st-key-case-methods").bounding_box()["y"] == pytest.approx(top, abs=2)
     expect(page.get_by_role("dialog")).to_contain_text("Random weights (control)")
 
-    note = page.get_by_role("dialog").get_by_label(words.NOTE)
+    note = page.get_by_role("dialog").get_by_role("textbox", name=words.NOTE)
     note.fill("Clear lungs")
     note.press("ArrowLeft")  # moves within the note, not to another film
     visitor.choose(".st-key-case", words.TAGS["label"])

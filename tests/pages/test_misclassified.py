@@ -237,7 +237,7 @@ def test_wrong_films_are_grouped_by_their_features(open_page: OpenPage, tiny_app
     )
     groups = [wrong.iloc[positions] for positions in grouped(features).groups]
     assert len(groups) > 1
-    headings = [heading.value for heading in app.subheader]
+    headings = [heading.value for heading in app.header]
     assert headings == [f"Group {n}: {len(part)} films" for n, part in enumerate(groups, 1)]
     assert tiles(app) == [name for part in groups for name in part["id"][:5]]
     assert shared(groups[0]) in words_of(app)
