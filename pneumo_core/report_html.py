@@ -62,7 +62,8 @@ a { color: #0b5cad }
 article + article, .contents + article { border-top: 2px solid #1c2430; margin-top: 3em;
   padding-top: 1.5em }
 @media print {
-  body { margin: 0; padding: 0; max-width: none; font-size: 10.4px }
+  body { margin: 0; padding: 0; max-width: none; font-size: 9.8px }
+  .film img { max-height: 66mm }
   article + article, .contents + article { border: 0; margin: 0; padding: 0; break-before: page }
   a { color: inherit; text-decoration: none }
   section, figure, .films, .verdict { break-inside: avoid }
