@@ -193,7 +193,8 @@ def _best_reading(path: str, sha256: str, written: int | None, _run: Run) -> tup
     return explain_audit.best_reading(_run)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+# Measured anew after a while: the machine may have been busy.
+@st.cache_resource(max_entries=32, ttl="10m", show_spinner=False)
 def _effort(path: str, sha256: str, layer: str | None, _run: Run) -> Effort:
     del path, sha256
     return detector(_run).effort(layer)

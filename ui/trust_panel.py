@@ -75,6 +75,7 @@ def trust_panel(
 def _offer(line: DeltaGenerator, panel: DeltaGenerator, seconds: float, wanted: object) -> None:
     """A button for checks that take long."""
     line.markdown(words.NOT_CHECKED)
+    panel.empty()  # or what is more in the place would stay below what is less
     with panel.container():
         _heading()
         st.markdown(words.CHECK_SLOW.format(time=words.duration(seconds)))
