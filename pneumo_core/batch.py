@@ -18,6 +18,7 @@ from PIL import Image
 
 from pneumo_core.answers import Explanation, Prediction
 from pneumo_core.archive import Candidate
+from pneumo_core.dicom_words import remarks
 from pneumo_core.errors import ImageError
 from pneumo_core.explain import overlay
 from pneumo_core.grey import GreyImage
@@ -52,6 +53,7 @@ class BatchRow:
         overlay: The map over the film, a JPEG of at most `OVERLAY` pixels along a side.
         kind: Of the file, such as "JPEG".
         width, height: Of the film, in pixels.
+        warnings: What the file itself says against a verdict, such as a patient's age.
     """
 
     name: str
@@ -63,6 +65,7 @@ class BatchRow:
     kind: str = ""
     width: int = 0
     height: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def withheld(self) -> bool:
@@ -137,9 +140,16 @@ def _read(
                 kind=film.kind,
                 width=width,
                 height=height,
+                warnings=_warnings(film),
             )
         )
     return rows
+
+
+def _warnings(film: GreyImage) -> tuple[str, ...]:
+    if film.dicom is None:
+        return ()
+    return tuple(remark.words for remark in remarks(film.dicom) if remark.warns)
 
 
 def _jpeg(film: np.ndarray, cam: np.ndarray, preprocess: Preprocess) -> bytes:
@@ -179,6 +189,7 @@ COLUMNS = (
     "operating_point",
     "familiar",
     "objections",
+    "warnings",
     "kind",
     "width",
     "height",
@@ -207,6 +218,7 @@ def as_csv(rows: Iterable[BatchRow]) -> str:
                 said.operating_point if said else "",
                 found.answer if found else "",
                 " ".join(each.sentence for each in found.objections) if found else "",
+                " ".join(row.warnings),
                 row.kind,
                 row.width or "",
                 row.height or "",

@@ -12,6 +12,7 @@ from PIL import Image
 from pneumo_core.archive import Candidate, candidates
 from pneumo_core.batch import OVERLAY, TOGETHER, BatchRow, as_csv, ordered, overlays, read_batch
 from pneumo_core.detector import PneumoniaDetector
+from tests import dicom_files
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -120,3 +121,27 @@ def test_overlays_are_packed_under_names_that_lead_nowhere(rows):
 
 def _point(detector):
     return detector.run.operating_point
+
+
+def test_what_a_dicom_file_says_of_itself_stands_in_its_row(detector):
+    files = [
+        (
+            "IM0001",
+            dicom_files.dicom(
+                dicom_files.film(), Modality="DX", PatientAge="062Y", ViewPosition="LATERAL"
+            ),
+        ),
+        (
+            "IM0002",
+            dicom_files.dicom(
+                dicom_files.film(), Modality="DX", PatientAge="003Y", ViewPosition="PA"
+            ),
+        ),
+    ]
+    old, young = read_batch(detector, candidates(files), _point(detector))
+    assert len(old.warnings) == 2
+    assert "62 years" in old.warnings[0]
+    assert young.warnings == ()
+    lines = list(csv.DictReader(io.StringIO(as_csv([old, young]))))
+    assert lines[0]["warnings"] == " ".join(old.warnings)
+    assert (lines[0]["kind"], lines[1]["warnings"]) == ("DICOM", "")

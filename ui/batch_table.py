@@ -32,7 +32,9 @@ _BELONGS: dict[str, Callable[[BatchRow], bool]] = {
     "rule in": lambda row: _zone(row) == "rule in",
     "uncertain": lambda row: _zone(row) == "uncertain",
     "rule out": lambda row: _zone(row) == "rule out",
-    "unusual": lambda row: row.novelty is not None and row.novelty.answer != "familiar",
+    "unusual": lambda row: (
+        bool(row.warnings) or (row.novelty is not None and row.novelty.answer != "familiar")
+    ),
     "bad": lambda row: row.error is not None,
 }
 
@@ -119,6 +121,8 @@ def _film(batch: Batch, row: BatchRow) -> None:
     if row.error is not None:
         st.error(row.error)
         return
+    for sentence in row.warnings:
+        st.warning(sentence)
     if row.novelty is not None and row.novelty.answer != "familiar":
         reasons = "".join(f"\n- {each.sentence}" for each in row.novelty.objections)
         st.warning(f"{row.novelty.sentence}\n{reasons}")
@@ -142,16 +146,16 @@ def _film(batch: Batch, row: BatchRow) -> None:
 def _cells(row: BatchRow) -> dict[str, object]:
     said, found = row.prediction, row.novelty
     shown = said if not row.withheld else None
-    remark = row.error or ""
+    remarks = [row.error] if row.error else list(row.warnings)
     if found is not None and found.answer != "familiar":
-        remark = " ".join(each.sentence for each in found.objections) or found.sentence
+        remarks += [each.sentence for each in found.objections] or [found.sentence]
     return {
         "overlay": _thumbnail(row) if row.overlay and not row.withheld else None,
         "name": row.name,
         "probability": shown.probability if shown else None,
         "verdict": words.VERDICTS[shown.prediction] if shown else words.WITHHELD * bool(said),
         "zone": shown.zone if shown else "",
-        "remark": remark,
+        "remark": " ".join(remarks),
     }
 
 
