@@ -62,8 +62,8 @@ a { color: #0b5cad }
 article + article, .contents + article { border-top: 2px solid #1c2430; margin-top: 3em;
   padding-top: 1.5em }
 @media print {
-  body { margin: 0; padding: 0; max-width: none; font-size: 9.8px }
-  .film img { max-height: 66mm }
+  body { margin: 0; padding: 0; max-width: none; font-size: 9.6px }
+  .film img { max-height: 54mm }
   article + article, .contents + article { border: 0; margin: 0; padding: 0; break-before: page }
   a { color: inherit; text-decoration: none }
   section, figure, .films, .verdict { break-inside: avoid }
@@ -72,6 +72,7 @@ article + article, .contents + article { border-top: 2px solid #1c2430; margin-t
 @media (max-width: 640px) {
   .films, .columns, .verdict { flex-direction: column; align-items: stretch }
   figure { max-width: none }
+  .contents th, .contents td { white-space: normal }
 }
 """
 
