@@ -55,6 +55,7 @@ RUN_SHAPE: Mapping[str, Any] = {
     "recipe": dict,
     "training": {
         **dict.fromkeys(("seed", "epochs", "best_epoch"), int),
+        "cut_short": MayLack(bool),
         "ms_per_image": MayLack(_NUMBER),
         "ms_threads": MayLack(int),
         "duration_s": _NUMBER,

@@ -29,12 +29,12 @@ def explanations(run: Run) -> None:
     default = (method, layer or INPUT)
     if validation is None:
         st.markdown(words.EXPLAIN_UNCHECKED.format(named=_named(default)))
-        st.code(words.EXPLAIN_COMMANDS.format(run=run.name), language=None)
+        st.code(words.EXPLAIN_COMMANDS.format(run=run.name), language=None, wrap_lines=True)
     else:
         st.markdown(_why(validation, default))
     if test is None and validation is not None:
         st.markdown(words.EXPLAIN_NO_TEST)
-        st.code(words.EXPLAIN_COMMAND.format(run=run.name), language=None)
+        st.code(words.EXPLAIN_COMMAND.format(run=run.name), language=None, wrap_lines=True)
     ranked = validation or test
     if ranked is None:
         return
