@@ -405,7 +405,7 @@ def test_a_changed_threshold_changes_the_verdict_and_not_the_map(
         raise AssertionError("the network was run again")
 
     monkeypatch.setattr(PneumoniaDetector, "explain", no_more)
-    app.session_state["film"] = {"opacity": 20}
+    app.session_state["pneumolens/viewer/viewer"] = {"opacity": 0.2}
     app.run()
     app.session_state["pneumolens/operating_point"] = OperatingPoint("never", 1.0, "by hand", "")
     app.run()
