@@ -66,6 +66,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="NAME",
         help="go on with a stopped run, by name or folder; without one, the latest",
     )
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="with --resume: train no more, and keep the best epoch so far",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
     parser.add_argument("--pretrained", help="file or folder of ImageNet weights (safetensors)")
     parser.add_argument(
@@ -94,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse_arguments(arguments)
         if options.resume is None:
+            if options.finish:
+                raise TrainingError("--finish ends a stopped run: name it with --resume NAME.")
             recipe, seed = _recipe(options), _seed(options)
             if options.preview is not None:
                 return _preview(options, recipe, seed)
@@ -233,7 +240,9 @@ def _resume(options: argparse.Namespace, target: Path) -> Run:
         device = pick_device(options.device)
         dataset = _dataset(recipe, options)
         seed, origin = identity["seed"], identity["origin"]
-        return _train(target, recipe, dataset, device, seed, origin, resume=True)
+        return _train(
+            target, recipe, dataset, device, seed, origin, resume=True, finish=options.finish
+        )
 
 
 def _completed(target: Path, identity: Mapping[str, Any]) -> Run:
@@ -281,6 +290,7 @@ def _train(
     *,
     initial_weights: Mapping[str, Any] | None = None,
     resume: bool = False,
+    finish: bool = False,
 ) -> Run:
     from pneumo_core.audit import audit
     from pneumo_core.audit_report import audit_summary
@@ -302,6 +312,7 @@ def _train(
             checkpoint=checkpoint,
             device=device,
             resume=resume,
+            finish=finish,
             initial_weights=initial_weights,
             origin=origin,
             report=bar.show,

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from ui import reading, state
-from ui.evidence import ask, evidence
+from ui.case_report import case_report
+from ui.dicom_film import warnings
+from ui.evidence import ask, drawn, evidence
 from ui.familiarity import familiarity
 from ui.film_source import choose_film
 from ui.methods_compare import methods_compare
@@ -24,6 +26,9 @@ def main() -> None:
     left, right = st.container(key="reading").columns([2, 3], gap="large")
     with left:
         # Here an objection moves neither the film nor the page's head.
+        said = warnings(film)
+        for sentence in said:
+            st.warning(sentence, icon=":material/warning:")
         if not familiarity(novelty, film):
             return
         prediction = reading.predict(run, film, point)
@@ -31,6 +36,9 @@ def main() -> None:
     with right:
         asked = ask(run, film, prediction)
         line = evidence(run, film, asked)
+        explanation = reading.explain(run, film, asked) if drawn(film, asked) else None
+        trust = reading.known_trust(run, film, asked, point)
+        case_report(run, film, point, prediction, explanation, novelty, trust, said)
     check = trust_panel(line, run, film, asked, point) if line else None
     methods_compare(run, film, asked)
     similar_cases(run, novelty)

@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pneumo_core import NOTICE, markdown
 from pneumo_core import model_card_words as words
@@ -163,7 +163,7 @@ def _training(run: Run) -> str:
         ("Optimiser", f"{recipe.optimiser}, weight decay {recipe.weight_decay:g}, "
          f"{recipe.batch_size} films a step"),
         ("Epochs", phases),
-        ("Epoch kept", f"{kept}, by {recipe.select} on validation"),
+        ("Epoch kept", f"{kept}, by {recipe.select} on validation{_cut(training)}"),
         ("Average of weights", f"decay {recipe.ema:g}" if recipe.ema else "none"),
         ("Loss", _by_phase(losses)),
         ("Augmentation", _by_phase(changes)),
@@ -172,6 +172,11 @@ def _training(run: Run) -> str:
         ("Date", training["date"]),
     ]  # fmt: skip
     return markdown.table([("", ""), *rows])
+
+
+def _cut(training: Mapping[str, Any]) -> str:
+    short = training.get("cut_short", False)
+    return f"; ended by hand after epoch {training['epochs']}" if short else ""
 
 
 def _changes(augmentation: "Augmentation") -> str:

@@ -302,6 +302,7 @@ def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained)
             "seed": trained.seed,
             "epochs": len(trained.history),
             "best_epoch": trained.best_epoch,
+            "cut_short": trained.cut_short,
             "pretrained": trained.origin,
             "duration_s": round(sum(record.seconds for record in trained.history), 1),
             "cached_stages": max(record.cached_stages for record in trained.history),

@@ -72,6 +72,7 @@ class Trained:
         device: Where it was trained: "cpu", "cuda" or "mps".
         threads: CPU threads that were used.
         precision: "bfloat16" or "float32", of the matrix products.
+        cut_short: Whether the recipe had more epochs to come.
     """
 
     weights: Mapping[str, Tensor]
@@ -82,6 +83,7 @@ class Trained:
     device: str
     threads: int
     precision: str
+    cut_short: bool = False
 
 
 def train(
@@ -92,6 +94,7 @@ def train(
     checkpoint: Path,
     device: torch.device | None = None,
     resume: bool = False,
+    finish: bool = False,
     initial_weights: Mapping[str, Tensor] | None = None,
     origin: str = "random",
     report: Callable[[Progress], None] | None = None,
@@ -105,6 +108,7 @@ def train(
         checkpoint: File that the state is kept in after each epoch.
         device: Where to train; None for the CPU.
         resume: Go on from `checkpoint` instead of starting anew.
+        finish: Train no more: take the best epoch that the checkpoint knows.
         initial_weights: Start from these, e.g. ImageNet's, instead of random ones.
         origin: Where they come from, for the record.
         report: Called after each batch, and after each epoch once its state is kept.
@@ -122,7 +126,7 @@ def train(
             trainer.restore(load_checkpoint(checkpoint))
         else:
             trainer.start(initial_weights)
-        while (place := next_epoch(recipe, trainer.history)) is not None:
+        while not finish and (place := next_epoch(recipe, trainer.history)) is not None:
             try:
                 done = trainer.run_epoch(*place)
             except torch.OutOfMemoryError:
@@ -141,6 +145,7 @@ def train(
             device=device.type,
             threads=torch.get_num_threads(),
             precision="bfloat16" if autocast(device).fast_dtype else "float32",
+            cut_short=next_epoch(recipe, trainer.history) is not None,
         )
 
 

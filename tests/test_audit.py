@@ -234,7 +234,8 @@ def test_headers_tell_the_same_shape_as_pixels_and_nothing_is_decoded(tmp_path, 
     def refuse(*_):
         raise AssertionError("a picture was decoded")
 
-    monkeypatch.setattr(images, "_read_jpeg", refuse)
+    refusing = replace(images.READERS["JPEG"], read=refuse)
+    monkeypatch.setitem(images.READERS, "JPEG", refusing)
     found = audit(dataset, decode=False)
     assert (decoded.decoded, found.decoded) == (True, False)
     by_key = [{one.feature: one for one in each.shortcuts} for each in (decoded, found)]

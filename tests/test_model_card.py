@@ -251,7 +251,8 @@ def test_what_only_some_phases_do_is_said(tiny_run):
 
 
 def test_the_commands_say_what_was_changed_of_the_recipe_that_is_named(tiny_run):
-    changed = load_recipe("resnet18", ["phases.0.epochs=3", "loss.name=focal", "flip_average=false"])
+    sets = ["phases.0.epochs=3", "loss.name=focal", "flip_average=false"]
+    changed = load_recipe("resnet18", sets)
     text = commands(replace(tiny_run, recipe=changed.to_json()))
     line = next(line for line in text.split("\n") if "train_cli" in line)
     assert load_recipe(*_named(line)) == changed

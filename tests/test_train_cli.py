@@ -396,6 +396,26 @@ def test_a_stopped_run_is_found_however_it_is_named(stopped, unbroken, arguments
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_stopped_run_can_be_ended_as_it_is(stopped, unbroken, capsys):
+    kept = load_checkpoint(stopped)
+    assert main(["--resume", "tiny-seed1", "--finish"]) == 0
+    assert "epoch 3/" not in capsys.readouterr().out
+    run = read_run(stopped.parents[1] / "tiny-seed1")
+    assert (run.training["epochs"], run.training["cut_short"]) == (2, True)
+    weights = run.load_model().state_dict()
+    for name, value in kept.best.items():
+        torch.testing.assert_close(weights[name].half(), value.half())
+    assert not stopped.exists()
+    assert read_run(unbroken[0]).training["cut_short"] is False
+
+
+def test_there_is_nothing_to_end_without_a_stopped_run(weights, capsys):
+    assert main(["--recipe", "tiny.yaml", "--finish"]) == 1
+    assert "name it with --resume NAME" in capsys.readouterr().err
+    assert _files(weights) == set()
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_the_latest_of_several_goes_on(stopped, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         _do_in(2, patch, _interrupt)

@@ -8,6 +8,7 @@ from pneumo_core.errors import DataError, ImageError
 from pneumo_core.runs import Run
 from ui import cache, reading
 from ui.data_missing import offer_download
+from ui.dicom_film import choose_frame
 from ui.reading import Film
 from ui.words import predict as words
 
@@ -42,6 +43,8 @@ def _upload() -> Film | None:
     st.caption(words.UPLOAD_PRIVACY if film is None else f"{taken_as(film)} {words.UPLOAD_PRIVACY}")
     if film is None and file is None:
         st.markdown(words.NO_FILM)
+    if film is not None:
+        choose_frame(film)
     if film is not None and file is None:
         st.button(words.REMOVE, icon=":material/delete:", on_click=reading.forget_upload)
     return film

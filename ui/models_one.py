@@ -33,6 +33,8 @@ def training(row: ModelRow) -> None:
     text = {"best": best, "epochs": run.training["epochs"]}
     line = words.TRAINING_LINE if len(kept) == 1 else words.MEMBERS_LINE
     lines = [line.format(metric=words.METRICS.get(metric, metric), count=len(kept), **text)]
+    if run.training.get("cut_short", False):
+        lines.append(words.CUT_SHORT_LINE)
     if history["phase"].nunique() > 1:
         lines.append(words.PHASES_LINE)
     st.markdown(" ".join(lines))

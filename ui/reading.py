@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pneumo_core.trust import Trust
 
 _UPLOAD = "pneumolens/upload"
+_FRAME = "pneumolens/frame"
 UPLOADER = "uploader"
 SOURCE = "source"
 """Key of the choice between an upload and a sample."""
@@ -63,11 +64,13 @@ class Asked:
 def remember_upload() -> None:
     """Take over what the uploader holds, nothing included: its callback on change."""
     file = st.session_state[UPLOADER]
+    forget_upload()
     st.session_state[_UPLOAD] = None if file is None else file.getvalue()
 
 
 def take(data: bytes) -> None:
     """Make a file the session's upload, as if it had been chosen on the Predict page."""
+    forget_upload()
     st.session_state[_UPLOAD] = data
     st.session_state[SOURCE] = words.UPLOAD
 
@@ -75,6 +78,12 @@ def take(data: bytes) -> None:
 def forget_upload() -> None:
     """Drop the upload that was remembered."""
     st.session_state[_UPLOAD] = None
+    st.session_state.pop(_FRAME, None)
+
+
+def show_frame(frame: int) -> None:
+    """Take another frame of the upload, from 0, where it has several."""
+    st.session_state[_FRAME] = frame
 
 
 def uploaded() -> Film | None:
@@ -86,8 +95,8 @@ def uploaded() -> Film | None:
     data = st.session_state.get(_UPLOAD)
     if data is None:
         return None
-    digest = hashlib.sha256(data).hexdigest()
-    return Film(digest, _read(digest, data))
+    digest, frame = hashlib.sha256(data).hexdigest(), st.session_state.get(_FRAME, 0)
+    return Film(f"{digest}-{frame}" if frame else digest, _read(digest, frame, data))
 
 
 def sample(run: Run, image_id: str, truth: tuple[int, str]) -> Film:
@@ -173,8 +182,12 @@ def _kept(*key: object) -> list[Any]:
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=words.READING)
-def _read(digest: str, _data: bytes) -> GreyImage:
+def _read(digest: str, frame: int, _data: bytes) -> GreyImage:
     del digest
+    if frame:
+        from pneumo_core.dicom import read_dicom
+
+        return read_dicom(_data, frame)
     from pneumo_core.images import read_image
 
     return read_image(_data)

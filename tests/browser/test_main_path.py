@@ -15,6 +15,7 @@ from pneumo_core.confusion import confusion_at
 from pneumo_core.datasets import find_dataset
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.errors import DataError, ImageError, RunError
+from pneumo_core.explain_audit import best_reading
 from pneumo_core.images import read_image
 from pneumo_core.runs import Run, default_run
 from tests.browser.conftest import DRAWN, Visit, Visitor, apart
@@ -383,7 +384,8 @@ def test_the_default_model_reads_a_real_film(
         prediction = detector.predict(real_film)
         assert figure(visitor).inner_text() == percent(prediction.probability)
         assert verdict(visitor).inner_text() == f"Called {prediction.prediction.lower()}"
-        explanation = detector.explain(real_film, target=prediction.prediction)
+        method, layer = best_reading(detector.run)
+        explanation = detector.explain(real_film, method, prediction.prediction, layer)
         assert explanation.map.max() == 1
         visitor.looks_at(explanation.overlay())
         assert took < 60, "the model and its libraries are loaded on the way"

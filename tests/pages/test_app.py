@@ -30,7 +30,9 @@ def two_runs(tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["overview", "predict", "batch", "threshold", "models", "misclassified"])
+@pytest.mark.parametrize(
+    "page", ["overview", "predict", "batch", "threshold", "models", "misclassified"]
+)
 def test_every_page_shows_the_notice(open_page: OpenPage, page: str) -> None:
     assert NOTICE in words_of(open_page(page))
 

@@ -141,6 +141,7 @@ MEMBERS_LINE = (
     "The mean of {count} networks. Each kept its epoch with the best {metric} on validation: "
     "**{best}**."
 )
+CUT_SHORT_LINE = "It was ended by hand: the recipe had more epochs to come."
 PHASES_LINE = "Shaded: every second phase, with its own learning rate and frozen stages."
 METRICS = {
     "val_auc": "AUC",
