@@ -74,7 +74,9 @@ def grey(content: bytes) -> np.ndarray:
 
 def counts(visitor: Visitor) -> dict[str, int]:
     """Counts of the four kinds of outcome, as the buttons of the Misclassified page have them."""
-    text = visitor.page.get_by_test_id("stMainBlockContainer").inner_text()
+    main = visitor.page.get_by_test_id("stMainBlockContainer")
+    expect(main).to_contain_text(f"{CELLS['tn']} (")  # a new browser fetches the buttons' script
+    text = main.inner_text()
     return {cell: int(re.search(rf"{name} \((\d+)\)", text)[1]) for cell, name in CELLS.items()}
 
 
