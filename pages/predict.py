@@ -1,9 +1,7 @@
 """Read one film: the probability, the verdict at the operating point, and where the evidence is."""
 
 import streamlit as st
-from PIL import Image
 
-from pneumo_core.runs import Run
 from ui import reading, state
 from ui.case_report import case_report
 from ui.dicom_film import warnings
@@ -11,32 +9,10 @@ from ui.evidence import ask, drawn, evidence
 from ui.familiarity import familiarity
 from ui.film_source import choose_film
 from ui.methods_compare import methods_compare
-from ui.reading import Film
 from ui.similar_cases import similar_cases
 from ui.trust_panel import trust_panel
 from ui.verdict import verdict
 from ui.words import predict as words
-
-
-def seen(run: Run, film: Film) -> None:
-    """What is left of the film by the time the network gets it."""
-    preprocess = run.preprocess
-    size = preprocess.square_size
-    with st.expander(words.SEEN_HEADING):
-        picture, text = st.columns([1, 2])
-        square = Image.fromarray(preprocess.square(film.image.pixels))
-        factor = max(1, 280 // size)
-        picture.image(
-            square.resize((size * factor, size * factor), Image.Resampling.NEAREST),
-            width="stretch",
-            alt=words.SEEN_ALT.format(size=size),
-        )
-        enlarged = (
-            ""
-            if preprocess.input_size == size
-            else words.SEEN_ENLARGED.format(input=preprocess.input_size)
-        )
-        text.markdown(words.SEEN.format(size=size, enlarged=enlarged))
 
 
 def main() -> None:
@@ -65,7 +41,6 @@ def main() -> None:
         case_report(run, film, point, prediction, explanation, novelty, trust, said)
     check = trust_panel(line, run, film, asked, point) if line else None
     methods_compare(run, film, asked)
-    seen(run, film)
     similar_cases(run, novelty)
     # What takes longer comes last: nothing on the page waits for it.
     finish()

@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pneumo_core import CLASS_NAMES
 from ui import cache, pictures, reading
-from ui.film import film as show_film
 from ui.reading import Asked, Film
+from ui.viewer import viewer
 from ui.words import predict as words
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pneumo_core.explain import CamResult
     from pneumo_core.runs import Run
 
-FILM = "film"
+VIEWER = "viewer"
 """Key of the film beside its heatmap."""
 
 _DRAWN = "pneumolens/drawn"
@@ -79,16 +79,28 @@ def evidence(run: Run, film: Film, asked: Asked) -> DeltaGenerator | None:
     Returns:
         A place right under the map for what its checks say; None where there is no map to check.
     """
+    from pneumo_core.display import draw
+
     if not drawn(film, asked):
         _offer(run, film, asked)
         return None
     explanation = reading.explain(run, film, asked)
-    opacity = show_film(explanation, film.key, words.CLASSES[asked.target], key=FILM)
+    look = viewer(
+        explanation.film,
+        explanation.map,
+        explanation.box,
+        words.CLASSES[asked.target],
+        run.preprocess.square(explanation.film),
+        film_key=film.key,
+        key=VIEWER,
+    )
     line = st.empty() if explanation.map.any() else None
     _worth(run, explanation.cam)
     st.download_button(
         words.DOWNLOAD,
-        data=lambda: pictures.png(Image.fromarray(explanation.overlay(opacity))),
+        data=lambda: pictures.png(
+            Image.fromarray(draw(explanation.film, explanation.placed, look))
+        ),
         file_name=words.DOWNLOAD_NAME.format(target=asked.target.lower()),
         mime="image/png",
         icon=":material/download:",
@@ -155,6 +167,9 @@ def _worth(run: Run, cam: CamResult) -> None:
             model=run.title,
         )
     )
+    size, taken = run.preprocess.square_size, run.preprocess.input_size
+    enlarged = words.SEEN_ENLARGED.format(input=taken) if taken != size else ""
+    notes.append(words.SEEN.format(size=size, enlarged=enlarged))
     st.caption(" ".join(notes))
 
 

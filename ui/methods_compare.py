@@ -10,14 +10,14 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ui import cache, reading
-from ui.evidence import FILM, drawn, where
-from ui.film import opacity
+from ui import cache, reading, viewer
+from ui.evidence import VIEWER, drawn, where
 from ui.reading import Asked, Film
 from ui.words import predict as words
 
 if TYPE_CHECKING:
     from pneumo_core.answers import Explanation
+    from pneumo_core.display import Look
     from pneumo_core.explain import CamResult
     from pneumo_core.runs import Run
 
@@ -79,21 +79,21 @@ def _tile(run: Run, found: Explanation, shared: np.ndarray | None) -> None:
     alt = words.COMPARE_ALT.format(
         target=words.CLASSES[cam.target], title=method.title, where=where(cam.layer)
     )
-    st.image(small(found, placed, opacity(FILM) / 100), width=TILE, alt=alt)
+    st.image(small(found, placed, viewer.kept(VIEWER)), width=TILE, alt=alt)
     title = words.COMPARE_CONTROL.format(title=method.title.lower()) if method.control else ""
     st.markdown(f"**{title or method.title}**")
     st.caption("  \n".join([where(cam.layer), _worth(cam), *_beats(run, cam)]))
 
 
-def small(found: Explanation, placed: np.ndarray, share: float) -> Image.Image:
+def small(found: Explanation, placed: np.ndarray, look: Look) -> Image.Image:
     """What the network saw of the film, small, with a map over it.
 
     Args:
         found: The film and where the network looked.
         placed: The map over the whole film, float32 (height, width) in [0, 1].
-        share: Of the colour where the map is strongest, 0 to 1.
+        look: Whose opacity and colours are taken.
     """
-    from pneumo_core.explain import overlay
+    from pneumo_core.display import Look, draw
 
     top, left, height, width = found.box
     seen = np.s_[max(top, 0) : top + height, max(left, 0) : left + width]
@@ -103,7 +103,7 @@ def small(found: Explanation, placed: np.ndarray, share: float) -> Image.Image:
         np.asarray(Image.fromarray(part).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
         for part in (film, heat)
     ]
-    return Image.fromarray(overlay(*both, share))
+    return Image.fromarray(draw(*both, Look(look.opacity, colours=look.colours)))
 
 
 def _worth(cam: CamResult) -> str:

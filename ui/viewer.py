@@ -74,7 +74,7 @@ def viewer(
     """
     name, packed, offered = _packed_film(film_key, film)
     share = min(1.0, LONGEST / max(film.shape))
-    look = _kept(key, name)
+    look = kept(key, name)
     map_name, packed_map = pack(cam)
     seen_name, packed_seen = pack(seen / np.float32(255))
 
@@ -211,8 +211,13 @@ def _place(key: str) -> str:
     return f"pneumolens/viewer/{key}"
 
 
-def _kept(key: str, film: str) -> Look:
-    """The session's look; its contrast only if it was chosen for this film."""
+def kept(key: str, film: str | None = None) -> Look:
+    """The session's look at the viewer of that key.
+
+    Args:
+        key: As in `viewer`.
+        film: Name of the film, as `pack` gave it: contrast that was chosen for another is left out.
+    """
     from pneumo_core.display import Contrast, Look
 
     said = st.session_state.get(_place(key))

@@ -45,7 +45,7 @@ def shoot(browser: Any, address: str, name: str, film: Path) -> None:
     settle(page)
     if page_address == "predict":
         page.locator("input[type=file]").set_input_files(film)
-        page.wait_for_selector(".heat", state="attached")
+        page.wait_for_selector(".viewer .zoom:not(:empty)")
     elif page_address.startswith("misclassified"):
         page.get_by_text("Heatmaps", exact=True).click()
         page.get_by_text("logit units").first.wait_for()

@@ -1,16 +1,22 @@
 """One dashboard on the tiny run for a whole session of tests, and visitors who watch themselves."""
 
+import base64
+import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from pneumo_core.runs import Run
 from tests.browser.dashboard import FLAGS, PATIENCE, find_chromium, serving, settle
 
 OWN_SCHEMES = ("data", "blob")
+DRAWN = ".viewer .zoom:not(:empty)"
+"""Is there once the film viewer has drawn a film."""
 
 
 class Visitor:
@@ -85,8 +91,59 @@ class Visitor:
     def upload(self, content: bytes, name: str = "film.png") -> None:
         """Choose a film on the Predict page and wait until it is read."""
         self.give(content, name)
-        self.page.wait_for_selector(".heat", state="attached")
+        self.page.wait_for_selector(DRAWN)
         self.settle()
+
+    def do(self, *names: str) -> None:
+        """Press buttons of the film viewer."""
+        for name in names:
+            self.page.locator(f".viewer [data-do={name}]").click()
+        self.drawn()
+
+    def drawn(self) -> None:
+        """Wait for the next picture."""
+        self.page.evaluate(
+            "() => new Promise((d) => requestAnimationFrame(() => setTimeout(d, 20)))"
+        )
+
+    def canvas(self, pane: str = "mapped") -> np.ndarray:
+        """What is on a canvas, uint8 (height, width, 3)."""
+        width, height, data = self.page.locator(f".viewer .{pane} canvas").evaluate(
+            """canvas => {
+              const { width, height } = canvas
+              const { data } = canvas.getContext("2d").getImageData(0, 0, width, height)
+              let text = ""
+              for (let i = 0; i < data.length; i += 8192) {
+                text += String.fromCharCode(...data.subarray(i, i + 8192))
+              }
+              return [width, height, btoa(text)]
+            }"""
+        )
+        values = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
+        assert (values[..., 3] == 255).all()
+        return values[..., :3]
+
+    def looks_at(self, expected: np.ndarray, pane: str = "mapped") -> None:
+        """See to it that the film viewer shows a picture, uint8 (height, width, 3).
+
+        It is held pixel for pixel against as much of its middle as a frame of the viewer shows. The
+        viewer unpacks a film and draws it after the server is done: it is given a while.
+        """
+        self.do("actual")
+        deadline = time.monotonic() + PATIENCE / 1000 / 3
+        while (far := self.away(expected, pane)) > 2 and time.monotonic() < deadline:
+            self.do("actual")  # another film begins as a whole
+        assert far <= 2, "a step between two colours of the map"
+
+    def away(self, expected: np.ndarray, pane: str = "mapped") -> int:
+        """The most by which a picture differs from a film that stands at 1:1 in the middle."""
+        canvas = self.canvas(pane)
+        parts = [
+            _overlap(there, wanted)
+            for there, wanted in zip(canvas.shape[:2], expected.shape[:2], strict=True)
+        ]
+        seen, middle = zip(*parts, strict=True)
+        return apart(canvas[seen], expected[middle])
 
     def leave(self) -> None:
         """Close the browser; nothing may have gone wrong, and nobody else have been asked."""
@@ -98,6 +155,18 @@ class Visitor:
             for url in self.urls
             if urlsplit(url).netloc != own and urlsplit(url).scheme not in OWN_SCHEMES
         ] == []
+
+
+def _overlap(there: int, wanted: int) -> tuple[slice, slice]:
+    """Where a length in the middle of another is in that one, and which part of it fits in."""
+    start = math.floor(there / 2 - wanted / 2 + 0.5)  # as the viewer rounds
+    first, last = max(start, 0), min(start + wanted, there)
+    return slice(first, last), slice(first - start, last - start)
+
+
+def apart(canvas: np.ndarray, expected: np.ndarray) -> int:
+    """The most by which two pictures differ."""
+    return int(np.abs(canvas.astype(int) - expected.astype(int)).max())
 
 
 Visit = Callable[..., Visitor]

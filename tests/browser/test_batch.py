@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from pneumo_core.datasets import Dataset
-from tests.browser.conftest import Visit
+from tests.browser.conftest import DRAWN, Visit
 from ui.words import batch as words
 
 pytestmark = pytest.mark.browser
@@ -45,7 +45,7 @@ def test_films_are_read_and_one_is_opened(
     box = page.locator("[data-testid=stDataFrame]").bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 90)
     page.get_by_role("button", name=words.OPEN).click()
-    page.wait_for_selector(".heat", state="attached")
+    page.wait_for_selector(DRAWN)
     visitor.settle()
     assert "predict" in page.url
     assert "Miller" not in page.url

@@ -1,6 +1,5 @@
 """The main path as somebody new walks it in a real Chromium: film, verdict, threshold, errors."""
 
-import base64
 import io
 import re
 import time
@@ -16,9 +15,10 @@ from pneumo_core.confusion import confusion_at
 from pneumo_core.datasets import find_dataset
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.errors import DataError, ImageError, RunError
+from pneumo_core.explain_audit import best_reading
 from pneumo_core.images import read_image
 from pneumo_core.runs import Run, default_run
-from tests.browser.conftest import Visit, Visitor
+from tests.browser.conftest import DRAWN, Visit, Visitor, apart
 from tests.browser.dashboard import serving
 
 pytestmark = pytest.mark.browser
@@ -67,27 +67,16 @@ def verdict(visitor: Visitor) -> Locator:
     return visitor.page.locator("h2").first
 
 
-def picture(visitor: Visitor, name: str) -> Image.Image:
-    """A picture of the reading, "film" or "heat", as the browser has it."""
-    image = visitor.page.locator(f".{name}").last
-    # The element is there before the script beside it has given it its picture.
-    expect(image).to_have_attribute("src", re.compile("^data:image/png;base64,"))
-    source = image.get_attribute("src")
-    return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
-
-
-def strength(visitor: Visitor) -> np.ndarray:
-    """How strong the map is that lies over the film, 0 to 255: its opacity."""
-    return np.asarray(picture(visitor, "heat"))[..., 3]
-
-
-def expected_strength(detector: PneumoniaDetector, film: bytes, target: str) -> np.ndarray:
-    return np.rint(detector.explain(film, target=target).map * 255).astype(np.uint8)
+def grey(content: bytes) -> np.ndarray:
+    """A grey film's own pixels, uint8 (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
 def counts(visitor: Visitor) -> dict[str, int]:
     """Counts of the four kinds of outcome, as the buttons of the Misclassified page have them."""
-    text = visitor.page.get_by_test_id("stMainBlockContainer").inner_text()
+    main = visitor.page.get_by_test_id("stMainBlockContainer")
+    expect(main).to_contain_text(f"{CELLS['tn']} (")  # a new browser fetches the buttons' script
+    text = main.inner_text()
     return {cell: int(re.search(rf"{name} \((\d+)\)", text)[1]) for cell, name in CELLS.items()}
 
 
@@ -125,20 +114,23 @@ def test_an_upload_gets_its_verdict_and_its_map(
     assert prediction.prediction == "Pneumonia", "the tiny run finds the planted sign"
     expect(figure(visitor)).to_have_text(percent(prediction.probability))
     expect(verdict(visitor)).to_have_text("Called pneumonia")
-    assert picture(visitor, "film").size[0] / picture(visitor, "film").size[1] == pytest.approx(
-        52 / 40, rel=0.01
-    )
-    expected = expected_strength(detector, film, "Pneumonia")
-    assert expected.max() == 255
-    assert np.array_equal(strength(visitor), expected)
-    scale = visitor.page.locator(".scale").get_attribute("aria-label")
+    frame = visitor.page.locator(".mapped .pane").bounding_box()
+    assert frame["width"] / frame["height"] == pytest.approx(52 / 40, rel=0.01)
+    explanation = detector.explain(film, target="Pneumonia")
+    assert explanation.map.max() == 1
+    visitor.looks_at(explanation.overlay())
+    visitor.looks_at(explanation.overlay(0), "plain")
+    scale = visitor.page.locator(".scale[aria-label]").get_attribute("aria-label")
     assert scale.startswith(f"Probability of pneumonia {percent(prediction.probability)}")
 
 
-def test_the_map_fades_under_the_hand_without_the_server(visit: Visit, film: bytes) -> None:
+def test_the_map_fades_under_the_hand_without_the_server(
+    visit: Visit, detector: PneumoniaDetector, film: bytes
+) -> None:
     visitor = visit("predict")
     visitor.upload(film)
-    heat, slider = visitor.page.locator(".heat"), visitor.page.locator("#opacity")
+    explanation, slider = detector.explain(film), visitor.page.locator(".viewer .opacity")
+    visitor.looks_at(explanation.overlay(0.6))
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     across, y = box["width"] - 16, box["y"] + box["height"] / 2
@@ -148,14 +140,17 @@ def test_the_map_fades_under_the_hand_without_the_server(visit: Visit, film: byt
     visitor.frames.clear()
     for share in (0.5, 0.4, 0.3, 0.2):
         visitor.page.mouse.move(box["x"] + 8 + share * across, y)
-        opacities.append(float(heat.evaluate("heat => heat.style.opacity")))
+        opacities.append(float(slider.input_value()) / 100)
+        visitor.drawn()
+        assert visitor.away(explanation.overlay(opacities[-1])) <= 2
     visitor.page.wait_for_timeout(200)
     assert opacities == pytest.approx([0.5, 0.4, 0.3, 0.2], abs=0.051)
     assert visitor.frames == []
     visitor.page.mouse.up()
+    visitor.page.wait_for_timeout(350)  # after this rest the viewer tells the server
     visitor.settle()
     assert "sent" in visitor.frames, "the download is to be as faded as the picture"
-    assert float(heat.evaluate("heat => heat.style.opacity")) == opacities[-1]
+    visitor.looks_at(explanation.overlay(opacities[-1]))
 
 
 def test_the_other_class_has_a_map_of_its_own(
@@ -164,13 +159,16 @@ def test_the_other_class_has_a_map_of_its_own(
     visitor = visit("predict")
     visitor.upload(clear_film)
     expect(verdict(visitor)).to_have_text("Called normal")
-    maps = {name: expected_strength(detector, clear_film, name) for name in ("Normal", "Pneumonia")}
-    assert np.array_equal(strength(visitor), maps["Normal"])
+    maps = {
+        name: detector.explain(clear_film, target=name).overlay()
+        for name in ("Normal", "Pneumonia")
+    }
+    visitor.looks_at(maps["Normal"])
     visitor.page.get_by_role("radio", name="pneumonia").click()
     expect(visitor.page.get_by_text("Grad-CAM for “pneumonia”")).to_be_visible()
     visitor.settle()
-    assert np.array_equal(strength(visitor), maps["Pneumonia"])
-    assert not np.array_equal(maps["Normal"], maps["Pneumonia"])
+    visitor.looks_at(maps["Pneumonia"])
+    assert apart(maps["Normal"], maps["Pneumonia"]) > 20
 
 
 def test_the_overlay_can_be_taken_away(
@@ -198,7 +196,7 @@ def test_a_bad_file_gets_a_sentence_and_no_verdict(visit: Visit, film: bytes) ->
     expect(alert).to_be_visible()
     visitor.settle()
     assert figure(visitor).count() == 0, "the film before must not be taken for this one"
-    assert visitor.page.locator(".heat").count() == 0
+    assert visitor.page.locator(".viewer").count() == 0
     assert "Traceback" not in visitor.page.content()
     visitor.upload(film)
     expect(figure(visitor)).to_be_visible()
@@ -208,7 +206,7 @@ def test_a_bad_file_gets_a_sentence_and_no_verdict(visit: Visit, film: bytes) ->
 def test_a_sample_is_at_hand(visit: Visit, tiny_run: Run) -> None:
     visitor = visit("predict")
     visitor.page.get_by_role("radio", name="A sample").click()
-    visitor.page.wait_for_selector(".heat", state="attached")
+    visitor.page.wait_for_selector(DRAWN)
     visitor.settle()
     shown = parse_qs(urlsplit(visitor.page.url).query).get("sample", [None])[0]
     scores = tiny_run.scores("test").set_index("id")
@@ -330,9 +328,9 @@ def test_the_keyboard_reaches_everything(visit: Visit, film: bytes, tmp_path: Pa
         tab_to(visitor, page.get_by_test_id("stFileUploader").locator("button"))
         page.keyboard.press("Enter")
     chooser.value.set_files(tmp_path / "film.png")
-    page.wait_for_selector(".heat", state="attached")
+    page.wait_for_selector(DRAWN)
     visitor.settle()
-    slider = page.locator("#opacity")
+    slider = page.locator(".viewer .opacity")
     tab_to(visitor, slider)
     before = float(slider.input_value())
     page.keyboard.press("ArrowRight")
@@ -342,11 +340,11 @@ def test_the_keyboard_reaches_everything(visit: Visit, film: bytes, tmp_path: Pa
     tab_to(visitor, page.get_by_role("link", name="Open in Predict").first)
     page.keyboard.press("Enter")
     page.wait_for_url("**sample=**")
-    page.wait_for_selector(".heat", state="attached")
+    page.wait_for_selector(DRAWN)
 
 
 def test_two_at_once_never_see_each_others_film(
-    visit: Visit, film: bytes, clear_film: bytes
+    visit: Visit, detector: PneumoniaDetector, film: bytes, clear_film: bytes
 ) -> None:
     one, two = visit("predict"), visit("predict")
     for first, second in ((film, clear_film), (clear_film, film)):
@@ -357,9 +355,8 @@ def test_two_at_once_never_see_each_others_film(
             expect(verdict(visitor)).to_have_text(called)
             visitor.settle()
             expect(verdict(visitor)).to_have_text(called)
-            own = np.asarray(Image.open(io.BytesIO(content)), float) / 255
-            shown = picture(visitor, "film").resize((52, 40), Image.Resampling.BOX)
-            assert np.corrcoef(np.asarray(shown).ravel(), own.ravel())[0, 1] > 0.9
+            visitor.looks_at(detector.explain(content).overlay())
+            visitor.looks_at(grey(content), "plain")
 
 
 @pytest.fixture
@@ -389,8 +386,9 @@ def test_the_default_model_reads_a_real_film(
         prediction = detector.predict(real_film)
         assert figure(visitor).inner_text() == percent(prediction.probability)
         assert verdict(visitor).inner_text() == f"Called {prediction.prediction.lower()}"
-        expected = expected_strength(detector, real_film, prediction.prediction)
-        assert expected.max() == 255
-        assert np.array_equal(strength(visitor), expected)
+        method, layer = best_reading(detector.run)
+        explanation = detector.explain(real_film, method, prediction.prediction, layer)
+        assert explanation.map.max() == 1
+        visitor.looks_at(explanation.overlay())
         assert took < 60, "the model and its libraries are loaded on the way"
         visitor.leave()

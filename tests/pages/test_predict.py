@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core import PneumoniaDetector
 from pneumo_core.architectures import cam_stage
+from pneumo_core.display import Look, colour_table
 from pneumo_core.effort import Effort
 from pneumo_core.errors import DataError, ImageError
 from pneumo_core.image_checks import Reason, objection
@@ -25,6 +26,7 @@ from pneumo_core.runs import Run, read_run
 from pneumo_core.similar import nearest
 from tests.audits import made_row, made_trust, write_audit
 from tests.pages.conftest import OpenPage, words_of
+from ui.methods_compare import small
 
 Upload = Callable[..., AppTest]
 PROBABILITY = "Probability of pneumonia"
@@ -143,6 +145,8 @@ def test_the_map_names_its_method_layer_and_worth(
     layer = explanation.cam.layer
     assert f"Grad-CAM for “pneumonia” at {layer}, {rows} × {columns} cells; Tiny CNN." in words
     assert "not where a disease is" in words
+    size = tiny_app.preprocess.square_size
+    assert f"The network saw {size} × {size} pixels" in words
 
 
 def test_the_other_class_can_be_explained(open_page: OpenPage, tiny_app: Run, film: bytes) -> None:
@@ -296,6 +300,16 @@ def test_methods_stand_side_by_side_with_what_each_is_worth(
     assert shared in words_of(app)
 
 
+def test_small_maps_take_opacity_and_colours_from_the_viewer(tiny_app: Run, film: bytes) -> None:
+    found = PneumoniaDetector(tiny_app).explain(film)
+    everywhere = np.ones_like(found.film)
+    bare = np.asarray(small(found, everywhere, Look(opacity=0)))
+    assert (bare == bare[..., :1]).all()
+    assert bare.std() > 10, "the film, and no map"
+    full = np.asarray(small(found, everywhere, Look(1.0, mode="off", colours="cividis")))
+    assert (full == colour_table("cividis")[255]).all()
+
+
 @pytest.mark.parametrize(
     "content",
     [b"not an image", b"", png(np.eye(64, dtype=np.uint8))[:-30], png(np.zeros((1, 1), np.uint8))],
@@ -405,7 +419,7 @@ def test_a_changed_threshold_changes_the_verdict_and_not_the_map(
         raise AssertionError("the network was run again")
 
     monkeypatch.setattr(PneumoniaDetector, "explain", no_more)
-    app.session_state["film"] = {"opacity": 20}
+    app.session_state["pneumolens/viewer/viewer"] = {"opacity": 0.2}
     app.run()
     app.session_state["pneumolens/operating_point"] = OperatingPoint("never", 1.0, "by hand", "")
     app.run()

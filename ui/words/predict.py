@@ -146,21 +146,14 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 3600:.0f} hours"
 
 
-ORIGINAL = "Original; the network sees the dashed square"
-ORIGINAL_WHOLE = "Original"
-OVERLAY = "Evidence for “{target}”"
-WEAKEST, STRONGEST = "none", "most"
-OPACITY = "Heatmap"
 DOWNLOAD = "Download the overlay"
 DOWNLOAD_NAME = "pneumolens-{target}.png"
 
-SEEN_HEADING = "What the network saw"
 SEEN = (
-    "This square of {size} × {size} pixels{enlarged}, and nothing else. What cannot be seen here, "
-    "the model cannot have used."
+    "The network saw {size} × {size} pixels{enlarged}: what cannot be seen in the “Model’s view”, "
+    "it cannot have used."
 )
-SEEN_ENLARGED = ", then enlarged to {input} × {input} for the network"
-SEEN_ALT = "The film at {size} by {size} pixels, as the network gets it"
+SEEN_ENLARGED = ", enlarged to {input} × {input}"
 
 SIMILAR_HEADING = "Similar training films"
 SIMILAR = (

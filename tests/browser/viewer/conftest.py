@@ -1,6 +1,5 @@
 """A page with the film viewer and nothing else, and somebody who reads its canvas."""
 
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import DRAWN, Visitor
 from tests.browser.dashboard import serving
 from tests.browser.viewer.page import BOX, SMALL
 
@@ -27,42 +26,14 @@ class Reader(Visitor):
 
     def look_at(self, film: str) -> None:
         self.open("", f"?film={film}")
-        self.page.wait_for_selector(".viewer .zoom:not(:empty)")
+        self.page.wait_for_selector(DRAWN)
         self.settle()
-
-    def do(self, *names: str) -> None:
-        for name in names:
-            self.page.locator(f".viewer [data-do={name}]").click()
-        self.drawn()
-
-    def drawn(self) -> None:
-        """Wait for the next picture."""
-        self.page.evaluate(
-            "() => new Promise((d) => requestAnimationFrame(() => setTimeout(d, 20)))"
-        )
 
     def heard(self) -> dict:
         """The look that Python has."""
         self.page.wait_for_timeout(350)  # after this rest the viewer tells it
         self.settle()
         return json.loads(self.page.locator("code").inner_text())
-
-    def canvas(self, pane: str = "mapped") -> np.ndarray:
-        """What is on a canvas, uint8 (height, width, 3)."""
-        width, height, data = self.page.locator(f".viewer .{pane} canvas").evaluate(
-            """canvas => {
-              const { width, height } = canvas
-              const { data } = canvas.getContext("2d").getImageData(0, 0, width, height)
-              let text = ""
-              for (let i = 0; i < data.length; i += 8192) {
-                text += String.fromCharCode(...data.subarray(i, i + 8192))
-              }
-              return [width, height, btoa(text)]
-            }"""
-        )
-        values = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
-        assert (values[..., 3] == 255).all()
-        return values[..., :3]
 
     def place(self, pane: str = "mapped") -> tuple[float, float, float]:
         """Left and top of the film in a frame, and its scale: by the line around what is seen."""
@@ -107,8 +78,3 @@ def close(reader: Reader) -> Reader:
     """Before a single picture at 1:1."""
     reader.do("side", "actual")
     return reader
-
-
-def apart(canvas: np.ndarray, expected: np.ndarray) -> int:
-    """The most by which two pictures differ."""
-    return int(np.abs(canvas.astype(int) - expected.astype(int)).max())

@@ -5,7 +5,8 @@ import pytest
 from playwright.sync_api import expect
 
 from pneumo_core.display import Contrast, Look, draw
-from tests.browser.viewer.conftest import Reader, apart
+from tests.browser.conftest import apart
+from tests.browser.viewer.conftest import Reader
 from tests.browser.viewer.page import PLACED, SMALL, made_film
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,8 @@ from playwright.sync_api import expect
 
 from pneumo_core.display import Contrast, Look, draw
 from pneumo_core.explain import overlay
-from tests.browser.viewer.conftest import Reader, apart
+from tests.browser.conftest import apart
+from tests.browser.viewer.conftest import Reader
 from tests.browser.viewer.page import BOX, DEEP_LEVEL, NARROW, PLACED, SMALL, made_square
 
 pytestmark = pytest.mark.browser
