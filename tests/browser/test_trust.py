@@ -73,7 +73,8 @@ def test_the_verdict_and_the_map_are_there_before_the_checks_are_done(
     order = visitor.page.evaluate("order")
     # The bar may come and go between two frames of a busy browser.
     assert sorted({*order, "progress"}) == ["checked", "map", "progress", "verdict"]
-    assert order[-1] == "checked"
+    # The film is drawn by the browser, in its own time; the server has sent it before.
+    assert order.index("verdict") < order.index("checked")
     text = panel(visitor).inner_text()
     for check in CHECKS:
         assert QUESTIONS[check] in text
