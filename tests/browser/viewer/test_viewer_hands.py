@@ -34,10 +34,13 @@ def test_a_page_that_is_scrolled_scrolls_on_over_the_film(browser, address: str)
     reader = Reader(browser, address, viewport={"width": 900, "height": 420})
     reader.look_at("small")
     scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    # Enlarged, or there would be nothing for the wheel to zoom out of.
+    reader.page.locator("[data-do=in]").click()
+    reader.drawn()
     scale = reader.place()[2]
     # Only a turn of the wheel that follows the last at once scrolls on, and this machine may be
     # slow: one of many tries must come in time.
-    for _ in range(30):
+    for _ in range(15):
         reader.page.evaluate(f"{scrolled} = 0")
         reader.page.mouse.move(20, 200)
         reader.page.mouse.wheel(0, 60)
@@ -47,6 +50,7 @@ def test_a_page_that_is_scrolled_scrolls_on_over_the_film(browser, address: str)
         if reader.page.evaluate(scrolled) > 60:
             break
         reader.page.locator("[data-do=fit]").click()
+        reader.page.locator("[data-do=in]").click()
     else:
         raise AssertionError("the page stands still over the film")
     assert reader.place()[2] == scale
