@@ -30,33 +30,6 @@ def test_the_wheel_zooms_about_the_pointer(reader: Reader) -> None:
     assert reader.place()[2] == pytest.approx(scale, rel=0.01), "it ends with the whole film"
 
 
-def test_a_page_that_is_scrolled_scrolls_on_over_the_film(browser, address: str) -> None:
-    reader = Reader(browser, address, viewport={"width": 900, "height": 420})
-    reader.look_at("small")
-    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
-    # Enlarged, or there would be nothing for the wheel to zoom out of.
-    reader.page.locator("[data-do=in]").click()
-    reader.drawn()
-    scale = reader.place()[2]
-    # Only a turn of the wheel that follows the last at once scrolls on, and this machine may be
-    # slow: one of many tries must come in time.
-    for _ in range(15):
-        reader.page.evaluate(f"{scrolled} = 0")
-        reader.page.mouse.move(20, 200)
-        reader.page.mouse.wheel(0, 60)
-        reader.page.mouse.move(*reader.middle())
-        reader.page.mouse.wheel(0, 60)
-        reader.page.wait_for_timeout(500)
-        if reader.page.evaluate(scrolled) > 60:
-            break
-        reader.page.locator("[data-do=fit]").click()
-        reader.page.locator("[data-do=in]").click()
-    else:
-        raise AssertionError("the page stands still over the film")
-    assert reader.place()[2] == scale
-    reader.leave()
-
-
 def test_the_film_follows_the_hand_and_fills_its_frame(reader: Reader) -> None:
     reader.page.mouse.move(*reader.middle())
     reader.page.mouse.wheel(0, -700)
