@@ -26,6 +26,7 @@ from pneumo_core.images import read_image
 from pneumo_core.novelty import Novelty
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.preprocess import Preprocess
+from pneumo_core.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from pneumo_core.detector import PneumoniaDetector
@@ -199,10 +200,7 @@ COLUMNS = (
 
 
 def as_csv(rows: Iterable[BatchRow]) -> str:
-    """Write rows as the text of a CSV file.
-
-    A name that a spreadsheet would take for a formula is preceded by an apostrophe.
-    """
+    """Write rows as the text of a CSV file, harmless to a spreadsheet."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -210,7 +208,7 @@ def as_csv(rows: Iterable[BatchRow]) -> str:
         said, found = row.prediction, row.novelty
         writer.writerow(
             [
-                _harmless(row.name),
+                harmless(row.name),
                 f"{said.probability:.6f}" if said else "",
                 said.prediction if said else "",
                 said.zone if said else "",
@@ -227,10 +225,6 @@ def as_csv(rows: Iterable[BatchRow]) -> str:
             ]
         )
     return buffer.getvalue()
-
-
-def _harmless(name: str) -> str:
-    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def overlays(rows: Iterable[BatchRow]) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pneumo_core.errors import DataError
+from pneumo_core.spreadsheet import harmless
 
 SCHEMA = 1
 LONGEST = 2000
@@ -80,15 +81,12 @@ def to_json(noted: Sequence[NotedFilm], *, data: str, model: str, threshold: flo
 
 
 def to_csv(noted: Iterable[NotedFilm]) -> str:
-    """Notes as a CSV file.
-
-    A note that a spreadsheet would take for a formula is preceded by an apostrophe.
-    """
+    """Notes as a CSV file, harmless to a spreadsheet."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(field.name for field in fields(NotedFilm))
     for one in noted:
-        note = f"'{one.note}" if one.note[:1] in ("=", "+", "-", "@", "\t", "\r") else one.note
+        note = harmless(one.note)
         writer.writerow((one.film, one.split, one.truth, one.probability, one.tag, note))
     return buffer.getvalue()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pneumo_core import __version__
 from pneumo_core.report import CaseReport
+from pneumo_core.spreadsheet import harmless
 
 COLUMNS = (
     "film",
@@ -31,14 +32,10 @@ COLUMNS = (
 )
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
 def table_csv(cases: Sequence[CaseReport]) -> str:
     """Write cases, in a report's order, as CSV, a line each.
 
-    Numbers have six places; what is not known is left empty. A typed text that a spreadsheet
-    would take for a formula is preceded by an apostrophe.
+    Numbers have six places; what is not known is left empty. It is harmless to a spreadsheet.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -48,12 +45,12 @@ def table_csv(cases: Sequence[CaseReport]) -> str:
         writer.writerow(
             [
                 case.number or 1,
-                _harmless(case.name),
+                harmless(case.name),
                 _number(said and said.probability),
                 said.prediction if said else "",
                 said.zone if said else "",
                 _number(case.model.point.threshold),
-                _harmless(case.model.point.name),
+                harmless(case.model.point.name),
                 _number(case.prevalence),
                 _number(case.probability_there),
                 _number(clinic and clinic.ppv.value),
@@ -61,7 +58,7 @@ def table_csv(cases: Sequence[CaseReport]) -> str:
                 found.answer if found else "",
                 " ".join(each.sentence for each in found.objections) if found else "",
                 case.trust.standing if case.trust else "",
-                _harmless(case.notes),
+                harmless(case.notes),
                 case.image_sha256,
                 case.model.run,
                 case.model.weights_sha256,
@@ -74,7 +71,3 @@ def table_csv(cases: Sequence[CaseReport]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
