@@ -72,7 +72,9 @@ def main() -> None:
         state.publish()
     st.html(ASSETS / "frame.css")
     links(usable)
-    body = st.container()
+    # Unseen until the style sheet is there and gives it its height: it would be drawn a first time
+    # without, and then jump.
+    body = st.container(key="body", height=1, border=False)
     with st.container(key="notice"):
         st.caption(words.NOTICE)
     sidebar()

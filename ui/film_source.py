@@ -63,7 +63,7 @@ def _sample(run: Run) -> Film | None:
     def another() -> None:
         st.session_state["sample"] = secrets.choice(ids)
 
-    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="sampled")
     chosen = row.selectbox(
         words.SAMPLE_PICKER,
         ids,

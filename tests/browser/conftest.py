@@ -66,6 +66,11 @@ class Visitor:
     def settle(self) -> None:
         settle(self.page)
 
+    def slow_down(self, times: float) -> None:
+        """Let the browser compute as a machine does that is so many times slower."""
+        tools = self.context.new_cdp_session(self.page)
+        tools.send("Emulation.setCPUThrottlingRate", {"rate": times})
+
     def choose(self, place: str, option: str) -> None:
         """Choose from the drop-down list below the element with the CSS selector `place`.
 

@@ -30,6 +30,35 @@ def test_the_wheel_zooms_about_the_pointer(reader: Reader) -> None:
     assert reader.place()[2] == pytest.approx(scale, rel=0.01), "it ends with the whole film"
 
 
+TURN = """([selector, at]) => {  // A turn of the wheel at a time of the test's own choosing, in ms.
+  const host = [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+    .find((one) => one.shadowRoot.querySelector(".viewer"))
+  const place = host.shadowRoot.querySelector(selector) ?? document.querySelector(selector)
+  const turn = new WheelEvent("wheel",
+    { deltaY: -60, bubbles: true, cancelable: true, composed: true })
+  Object.defineProperty(turn, "timeStamp", { value: at })
+  place.dispatchEvent(turn)
+  return turn.defaultPrevented
+}"""
+
+
+def test_a_page_that_is_scrolled_scrolls_on_over_the_film(reader: Reader) -> None:
+    def turn(where: str, at: float) -> bool:
+        """Whether the viewer took the turn for itself; else it scrolls the page."""
+        return reader.page.evaluate(TURN, [where, at])
+
+    scale, film = reader.place()[2], ".mapped .pane"
+    assert not turn("h1", 1e9)
+    assert not turn(film, 1e9 + 200)
+    assert not turn(film, 1e9 + 400), "as long as it goes on"
+    reader.drawn()
+    assert reader.place()[2] == scale
+    assert turn(film, 1e9 + 800), "at rest over the film it zooms"
+    assert turn(film, 1e9 + 900)
+    reader.drawn()
+    assert reader.place()[2] == pytest.approx(scale * np.exp(0.18), rel=0.02)
+
+
 def test_the_film_follows_the_hand_and_fills_its_frame(reader: Reader) -> None:
     reader.page.mouse.move(*reader.middle())
     reader.page.mouse.wheel(0, -700)
