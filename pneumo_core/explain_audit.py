@@ -4,15 +4,14 @@ What it finds is kept in the run, with percentile tables that tell where one fil
 others. It says which method and stage to read maps with; that is chosen on validation.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import DataError, PneumoError, RecipeError, RunError
-from pneumo_core.files import write_json
+from pneumo_core.errors import DataError, RecipeError
 from pneumo_core.proportions import Estimate, z_score
+from pneumo_core.split_file import SplitFile
 from pneumo_core.trust_reference import Reference
 
 if TYPE_CHECKING:
@@ -155,20 +154,16 @@ class ExplainAudit:
         return found
 
 
+_FILE = SplitFile(AUDIT_FILE, ExplainAudit, "run explain-audit again")
+
+
 def read_explain_audit(run: "Run", split: str = "test") -> ExplainAudit | None:
     """What the audit found of a run; None where there was none, or of other weights.
 
     Raises:
         RunError: If the file is damaged.
     """
-    content = _content(run).get(split)
-    if content is None:
-        return None
-    try:
-        found = ExplainAudit.from_json(content)
-    except PneumoError as error:
-        raise _damaged(run) from error
-    return found if found.weights_sha256 == run.weights_sha256 else None
+    return _FILE.read(run, split)
 
 
 def write_explain_audit(run: "Run", found: ExplainAudit) -> Path:
@@ -177,16 +172,7 @@ def write_explain_audit(run: "Run", found: ExplainAudit) -> Path:
     Raises:
         RunError: If the file cannot be written.
     """
-    path = run.path / AUDIT_FILE
-    try:
-        others = _content(run)
-    except RunError:
-        others = {}
-    try:
-        write_json(path, {**others, found.split: found.to_json()})
-    except OSError as error:
-        raise RunError(f"{path} cannot be written ({error.strerror}).") from error
-    return path
+    return _FILE.write(run, found)
 
 
 def reference(run: "Run", method: str, layer: str) -> Reference | None:
@@ -238,19 +224,3 @@ def candidates(stages: Sequence[str]) -> Iterator[tuple[str, str]]:
             continue
         for layer in (INPUT,) if method.on_input else stages:
             yield method.name, layer
-
-
-def _content(run: "Run") -> dict[str, Any]:
-    try:
-        content = json.loads((run.path / AUDIT_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(run) from error
-    if not isinstance(content, dict):
-        raise _damaged(run)
-    return content
-
-
-def _damaged(run: "Run") -> RunError:
-    return RunError(f"{run.name}: {AUDIT_FILE} is damaged: delete it and run explain-audit again.")

@@ -5,7 +5,6 @@ the run keeps its training images as, and judged at the threshold that the run c
 validation images. Nothing is chosen anew, so that what is lost is what a user would lose.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pneumo_core.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from pneumo_core.errors import DataError, PneumoError, RecipeError, RunError
-from pneumo_core.files import write_json
+from pneumo_core.errors import DataError, RecipeError
+from pneumo_core.split_file import SplitFile
 
 if TYPE_CHECKING:
     from pneumo_core.datasets import Dataset
@@ -218,24 +217,17 @@ def measure_run(
     )
 
 
+_FILE = SplitFile(ROBUSTNESS_FILE, Robustness, "measure again")
+
+
 def read_robustness(run: "Run", split: str = "test") -> Robustness | None:
     """What was measured of a run; None where nothing was, or with other weights or threshold.
 
     Raises:
         RunError: If the file is damaged.
     """
-    content = _content(run).get(split)
-    if content is None:
-        return None
-    try:
-        found = Robustness.from_json(content)
-    except PneumoError as error:
-        raise _damaged(run) from error
-    same = (found.weights_sha256, found.threshold) == (
-        run.weights_sha256,
-        run.operating_point.threshold,
-    )
-    return found if same else None
+    found = _FILE.read(run, split)
+    return found if found and found.threshold == run.operating_point.threshold else None
 
 
 def write_robustness(run: "Run", found: Robustness) -> Path:
@@ -244,34 +236,9 @@ def write_robustness(run: "Run", found: Robustness) -> Path:
     Raises:
         RunError: If the file cannot be written.
     """
-    path = run.path / ROBUSTNESS_FILE
-    try:
-        others = _content(run)
-    except RunError:
-        others = {}
-    try:
-        write_json(path, {**others, found.split: found.to_json()})
-    except OSError as error:
-        raise RunError(f"{path} cannot be written ({error.strerror}).") from error
-    return path
+    return _FILE.write(run, found)
 
 
 def points(loss: float) -> str:
     """Write a loss in percentage points to one place; never as minus nothing."""
     return f"{round(loss, 1) + 0.0:.1f}".replace("-", "−")
-
-
-def _content(run: "Run") -> dict[str, Any]:
-    try:
-        content = json.loads((run.path / ROBUSTNESS_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(run) from error
-    if not isinstance(content, dict):
-        raise _damaged(run)
-    return content
-
-
-def _damaged(run: "Run") -> RunError:
-    return RunError(f"{run.name}: {ROBUSTNESS_FILE} is damaged: delete it and measure again.")
