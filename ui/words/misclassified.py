@@ -84,7 +84,6 @@ TILE_WORTH = "map worth {worth} logit units"
 TILE_NOTE = ":material/edit_note: {tag}"
 TILE_ALT = "Film {id}, known as {truth}; the model says {percent} pneumonia"
 LOOK = "Look closer"
-LOOK_HELP = "Every heatmap, similar films, near copies, your note"
 OPEN = "Open in Predict"
 COLUMNS = {
     "id": "Film",
