@@ -15,6 +15,7 @@ from ui.misclassified_groups import groups, wrong_films
 from ui.misclassified_labels import suspects
 from ui.misclassified_models import choose_second, compared, others
 from ui.misclassified_notes import notes
+from ui.open_tab import open_tab
 from ui.words import misclassified as words
 
 STYLE = Path(__file__).parent.parent / "ui" / "assets" / "misclassified" / "page.css"
@@ -90,17 +91,13 @@ def main() -> None:
     st.title(words.TITLE)
     st.markdown(words.INTRO.format(threshold=threshold_words(point.threshold), point=point.name))
     contents = {
-        "lists": list_of_films,
-        "labels": label_errors,
-        "groups": error_groups,
-        "models": two_models,
-        "notes": lambda run, _threshold: notes(run),
+        "lists": lambda: list_of_films(run, point.threshold),
+        "labels": lambda: label_errors(run, point.threshold),
+        "groups": lambda: error_groups(run, point.threshold),
+        "models": lambda: two_models(run, point.threshold),
+        "notes": lambda: notes(run),
     }
-    tabs = st.tabs(list(words.TABS.values()), key="view", bind="query-params")
-    for tab, content in zip(tabs, contents.values(), strict=True):
-        if tab.open:
-            with tab:
-                content(run, point.threshold)
+    open_tab(words.TABS, contents, key="view", bind="query-params")
 
 
 main()

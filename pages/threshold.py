@@ -4,11 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pneumo_core.errors import PneumoError
 from pneumo_core.operating_point import OperatingPoint, threshold_words
 from pneumo_core.runs import Run
 from ui import state, threshold_ask, threshold_own, threshold_sections
 from ui import threshold_lab as lab
+from ui.open_tab import open_tab
 from ui.threshold_control import Opened, payload, threshold_control
 from ui.threshold_data import Scored, Source, of_run
 from ui.threshold_groups import groups
@@ -89,14 +89,7 @@ def sections(source: Source, one: Scored) -> None:
         "calibration": lambda: threshold_sections.calibration(one, source.run),
         "take": lambda: take_away(source, one),
     }
-    tabs = st.tabs(list(words.TABS.values()), key="threshold_tab", on_change="rerun")
-    for tab, show in zip(tabs, contents.values(), strict=True):
-        if tab.open:
-            with tab:
-                try:
-                    show()
-                except PneumoError as error:
-                    st.error(str(error))
+    open_tab(words.TABS, contents, key="threshold_tab", on_change="rerun")
 
 
 @st.fragment

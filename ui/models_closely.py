@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pneumo_core.errors import PneumoError
 from pneumo_core.model_table import Board, ModelRow, rows
 from pneumo_core.runs import Run
 from ui import cache, models_one, state
 from ui.models_augmented import augmented
 from ui.models_compare import curves, two_models
 from ui.models_explanations import explanations
+from ui.open_tab import open_tab
 from ui.threshold_show import as_text
 from ui.words import models as words
 
@@ -69,11 +69,4 @@ def _tabs(board: Board, row: ModelRow) -> None:
         "preview": lambda: models_one.preview(row),
     }
     with st.container(key="models_tabs"):
-        tabs = st.tabs(list(words.TABS.values()), key="models_tab", on_change="rerun")
-    for tab, show in zip(tabs, contents.values(), strict=True):
-        if tab.open:
-            with tab:
-                try:
-                    show()
-                except PneumoError as error:
-                    st.error(str(error))
+        open_tab(words.TABS, contents, key="models_tab", on_change="rerun")
