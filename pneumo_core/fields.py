@@ -72,7 +72,7 @@ def _number(value: Any, place: str) -> float:
     # YAML 1.1 reads 1e-4 as text, for want of a point.
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise RecipeError(f"{place} must be a finite number, not {value!r}.")

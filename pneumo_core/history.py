@@ -6,6 +6,7 @@ A reading holds no pixels, no file name and no tag: films are told apart by a di
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from pneumo_core import CLASS_NAMES
@@ -53,6 +54,11 @@ class Reading:
     truth: Target | None = None
 
     @property
+    def at(self) -> datetime:
+        """When, with its time zone."""
+        return datetime.fromisoformat(self.when)
+
+    @property
     def own_verdict(self) -> Target | None:
         """The reader's own verdict, as far as her opinion tells it."""
         if self.opinion not in ("agree", "disagree"):
@@ -62,24 +68,77 @@ class Reading:
         return next(name for name in CLASS_NAMES if name != self.verdict)  # type: ignore[return-value]
 
 
+def find(history: Iterable[Reading], film: str, run: str) -> Reading | None:
+    """The reading of a film with a model; None where there is none."""
+    return next((one for one in history if (one.film, one.run) == (film, run)), None)
+
+
 def with_reading(history: Sequence[Reading], reading: Reading) -> tuple[Reading, ...]:
     """Add a reading to a history, the latest last; of the same film and model it takes the place.
 
     Opinion, comment and truth of the one before stay where the new one has none.
     """
-    kept = [one for one in history if (one.film, one.run) != (reading.film, reading.run)]
-    before = [one for one in history if (one.film, one.run) == (reading.film, reading.run)]
-    if before:
-        old = before[-1]
-        # An opinion of a verdict is none of another verdict.
-        opinion = old.opinion if old.verdict == reading.verdict else None
-        reading = replace(
-            reading,
-            opinion=reading.opinion or opinion,
-            comment=reading.comment or old.comment,
-            truth=reading.truth or old.truth,
+    before = find(history, reading.film, reading.run)
+    kept = (one for one in history if one is not before)
+    return (*kept, reading if before is None else _after(before, reading))[-MOST:]
+
+
+def noted(history: Sequence[Reading], reading: Reading) -> tuple[Reading, ...]:
+    """Add what is on screen, as `with_reading`, unless it says nothing new.
+
+    What the reader has an opinion of stays as she saw it, whatever the threshold is by now.
+    """
+    before = find(history, reading.film, reading.run)
+    if before is not None and (before.opinion is not None or _verdict(before) == _verdict(reading)):
+        return tuple(history)
+    return with_reading(history, reading)
+
+
+def placed(history: Sequence[Reading], reading: Reading) -> tuple[Reading, ...]:
+    """Put a reading, as it stands, where that of the same film and model was, or else last."""
+    if find(history, reading.film, reading.run) is None:
+        return (*history, reading)[-MOST:]
+    key = (reading.film, reading.run)
+    return tuple(reading if (one.film, one.run) == key else one for one in history)
+
+
+def merged(history: Sequence[Reading], more: Sequence[Reading]) -> tuple[Reading, ...]:
+    """Join two histories into one in the order of time, without doubles.
+
+    Of two readings of the same film and model the one with an opinion stays, of two such the later
+    one; comment and truth are taken from the other where it has none.
+
+    Raises:
+        DataError: Together they are more than a history may hold.
+    """
+    both = sorted((*history, *more), key=lambda one: one.at)
+    found: dict[tuple[str, str], Reading] = {}
+    for one in sorted(both, key=lambda one: one.opinion is not None):
+        before = found.get((one.film, one.run))
+        found[one.film, one.run] = one if before is None else _after(before, one)
+    if len(found) > MOST:
+        raise DataError(
+            f"Together these are {len(found)} readings, more than the {MOST} a session holds: "
+            "export and forget some first."
         )
-    return (*kept, reading)[-MOST:]
+    order = {(one.film, one.run): place for place, one in enumerate(both)}
+    return tuple(sorted(found.values(), key=lambda one: (one.at, order[one.film, one.run])))
+
+
+def _verdict(one: Reading) -> tuple[Target, float, float]:
+    return one.verdict, one.probability, one.threshold
+
+
+def _after(before: Reading, reading: Reading) -> Reading:
+    """A reading with what only the one before it has: opinion, comment, truth."""
+    # An opinion of a verdict is none of another verdict.
+    opinion = before.opinion if before.verdict == reading.verdict else None
+    return replace(
+        reading,
+        opinion=reading.opinion or opinion,
+        comment=reading.comment or before.comment,
+        truth=reading.truth or before.truth,
+    )
 
 
 def agreement(history: Iterable[Reading]) -> dict[Target, dict[Opinion, int]]:
@@ -138,10 +197,14 @@ def from_json(text: str | bytes) -> tuple[Reading, ...]:
 
 
 def _reading(item: Any, number: int) -> Reading:
+    # What is wrong is a stranger's text: it is not repeated.
+    damaged = f"This history is damaged: reading {number} is not as it was saved."
     try:
         one = build(Reading, item, f"reading {number}")
-    except RecipeError as error:
-        raise DataError(f"This history is damaged: {error}") from None
-    if not (0 <= one.probability <= 1 and 0 <= one.threshold <= 1):
-        raise DataError(f"This history is damaged: reading {number} has no probability.")
+        zoned = one.at.tzinfo is not None
+        "".join((one.film, one.run, one.comment)).encode()
+    except (RecipeError, ValueError):
+        raise DataError(damaged) from None
+    if not (zoned and 0 <= one.probability <= 1 and 0 <= one.threshold <= 1):
+        raise DataError(damaged)
     return replace(one, comment=one.comment[:COMMENT])
