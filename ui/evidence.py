@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pneumo_core import CLASS_NAMES
 from ui import cache, pictures, reading
+from ui.dicom_film import choose_window
 from ui.reading import Asked, Film
 from ui.viewer import viewer
 from ui.words import predict as words
@@ -85,22 +86,22 @@ def evidence(run: Run, film: Film, asked: Asked) -> DeltaGenerator | None:
         _offer(run, film, asked)
         return None
     explanation = reading.explain(run, film, asked)
+    window = choose_window(film)
+    shown = explanation.film if window is None else reading.through(film, window)
     look = viewer(
-        explanation.film,
+        shown,
         explanation.map,
         explanation.box,
         words.CLASSES[asked.target],
         run.preprocess.square(explanation.film),
-        film_key=film.key,
+        film_key=film.key if window is None else f"{film.key}/{window}",
         key=VIEWER,
     )
     line = st.empty() if explanation.map.any() else None
     _worth(run, explanation.cam)
     st.download_button(
         words.DOWNLOAD,
-        data=lambda: pictures.png(
-            Image.fromarray(draw(explanation.film, explanation.placed, look))
-        ),
+        data=lambda: pictures.png(Image.fromarray(draw(shown, explanation.placed, look))),
         file_name=words.DOWNLOAD_NAME.format(target=asked.target.lower()),
         mime="image/png",
         icon=":material/download:",

@@ -17,6 +17,8 @@ from ui import cache
 from ui.words import predict as words
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pneumo_core.answers import Explanation, Prediction, Target
     from pneumo_core.images import GreyImage
     from pneumo_core.novelty import Novelty
@@ -110,6 +112,11 @@ def sample(run: Run, image_id: str, truth: tuple[int, str]) -> Film:
     return Film(image_id, read_image(cache.dataset(run).find(image_id)), truth)
 
 
+def through(film: Film, window: int) -> np.ndarray:
+    """A DICOM film through another of its windows, by index: float32 (height, width) in [0, 1]."""
+    return _through(film.key, window, film)
+
+
 def predict(run: Run, film: Film, point: OperatingPoint) -> Prediction:
     """The verdict on a film at an operating point; see `PneumoniaDetector.predict`."""
     return _predict(run.name, run.weights_sha256, film.key, point, run, film)
@@ -191,6 +198,14 @@ def _read(digest: str, frame: int, _data: bytes) -> GreyImage:
     from pneumo_core.images import read_image
 
     return read_image(_data)
+
+
+@st.cache_resource(scope="session", max_entries=2, show_spinner=False)
+def _through(film_key: str, window: int, _film: Film) -> np.ndarray:
+    del film_key
+    found = _film.image.dicom
+    assert found is not None, "only a DICOM film has windows"
+    return found.pixels(found.windows[window])
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)

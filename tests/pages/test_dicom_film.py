@@ -5,6 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core import PneumoniaDetector
+from pneumo_core.display import Look
 from pneumo_core.runs import Run
 from tests.audits import made_trust
 from tests.dicom_files import dicom, film
@@ -70,3 +71,42 @@ def test_another_frame_is_read_when_it_is_asked_for(open_page: OpenPage, tiny_ap
 
 def _said(page: AppTest) -> float:
     return float(page.metric[0].value.split()[-2])
+
+
+def test_another_window_is_for_the_eyes_and_not_for_the_network(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[np.ndarray, np.ndarray, str]] = []
+
+    def viewer(*given: np.ndarray, **more: str) -> Look:
+        seen.append((given[0], given[4], more["film_key"]))
+        return Look()
+
+    monkeypatch.setattr("ui.evidence.viewer", viewer)
+    values = film().astype(float)  # 0 to 4095
+    two = {"WindowCenter": [2000, 1000], "WindowWidth": [4000, 100]}
+    page = open_page("predict")
+    give(page, dicom(values.astype(np.uint16), bits=12, VOILUTFunction="LINEAR_EXACT", **two))
+    said = page.metric[0].value
+    shown, square, key = seen[-1]
+    assert shown == pytest.approx(np.clip((values - 2000) / 4000 + 0.5, 0, 1), abs=1e-6)
+    (choice,) = [box for box in page.selectbox if box.label == words.THROUGH]
+    assert choice.options == [
+        "window 1 (2000 / 4000)",
+        "window 2 (1000 / 100)",
+        "all values (2047.5 / 4095)",
+    ]
+    assert words.THROUGH_OWN in words_of(page)
+    choice.set_value(1).run()
+    narrow, same, other = seen[-1]
+    assert narrow == pytest.approx(np.clip((values - 1000) / 100 + 0.5, 0, 1), abs=1e-6)
+    assert other != key, "the browser is told of another picture"
+    assert np.array_equal(same, square), "what the network saw"
+    assert page.metric[0].value == said
+    assert words.THROUGH_OTHER.format(own="window 1 (2000 / 4000)") in words_of(page)
+
+
+def test_a_film_of_one_window_offers_no_choice(open_page: OpenPage) -> None:
+    page = open_page("predict")
+    give(page, dicom(film()))
+    assert words.THROUGH not in [box.label for box in page.selectbox]

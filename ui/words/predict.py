@@ -7,6 +7,13 @@ UPLOAD = "Your own film"
 SAMPLE = "A sample"
 UPLOADER = "Drop a chest X-ray here: DICOM, PNG, JPEG or TIFF, up to 64 MB"
 FRAME = "Frame, 1 to {count}"
+THROUGH = "Window of the file"
+THROUGH_HELP = (
+    "The file says through which ranges of grey it is to be seen (centre / width). This changes "
+    "what you see, not the verdict."
+)
+THROUGH_OWN = "The network saw the film like this."
+THROUGH_OTHER = "For your eyes only: the network saw the film through {own}."
 NO_FILM = (
     "You get the calibrated probability of pneumonia, the verdict at the threshold in use, and "
     "where the network's evidence lies. No film at hand? Choose “A sample” above."
