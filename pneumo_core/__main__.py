@@ -1,7 +1,7 @@
 """Command line of the core: `python -m pneumo_core COMMAND`.
 
 Commands: evaluate, predict, operating-point, audit, robustness, compare, transfer, ensemble,
-export, card, suggest, reference, novelty-report, explain-audit.
+export, card, suggest, reference, novelty-report, explain-audit, audit-log.
 """
 
 import argparse
@@ -153,6 +153,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     maps.add_argument("--data", help="the data set, or a folder that holds it")
     maps.add_argument("--markdown", metavar="FILE", help="also write the table into this page")
     maps.set_defaults(command=_explain_audit)
+
+    log = commands.add_parser("audit-log", help="the log of verdicts, PNEUMO_AUDIT_DB, as a table")
+    log.add_argument("file", metavar="FILE", help="the log")
+    log.add_argument("--csv", metavar="OUT", help="the table (default: standard output)")
+    log.set_defaults(command=_audit_log)
     return parser.parse_args(arguments)
 
 
@@ -372,6 +377,12 @@ def _explain_audit(options: argparse.Namespace) -> int:
     from pneumo_core.explain_audit_cli import explain_audit
 
     return explain_audit(options)
+
+
+def _audit_log(options: argparse.Namespace) -> int:
+    from pneumo_core.audit_log_cli import audit_log
+
+    return audit_log(options)
 
 
 if __name__ == "__main__":
