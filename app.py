@@ -6,6 +6,7 @@ import streamlit as st
 
 from pneumo_core.errors import PneumoError
 from ui import cache, state
+from ui.uploads import keep_in_memory
 from ui.words import common as words
 
 PAGES = {
@@ -56,6 +57,7 @@ def model_picker(titles: dict[str, str]) -> None:
 
 def main() -> None:
     """Draw the frame and run the page inside it."""
+    keep_in_memory()
     st.set_page_config(
         words.APP_NAME, ASSETS / "icon.svg", layout="wide", initial_sidebar_state=240
     )
