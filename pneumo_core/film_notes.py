@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pneumo_core.csv_table import shown
 from pneumo_core.errors import DataError
 from pneumo_core.spreadsheet import harmless
 
@@ -111,8 +112,8 @@ def from_json(content: bytes, *, data: str) -> Mapping[str, FilmNote]:
         raise DataError("This file holds no notes: choose one that “Notes as JSON” has written.")
     if read.get("data") != data:
         raise DataError(
-            f"These notes are on films of {str(read.get('data'))[:60]!r}, not of {data!r}: choose "
-            "a model of that data set first."
+            f"These notes are on films of {shown(str(read.get('data')))}, not of {shown(data)}: "
+            "choose a model of that data set first."
         )
     notes = read["notes"]
     if not isinstance(notes, list) or len(notes) > MOST:
@@ -127,7 +128,7 @@ def _note(number: int, one: Any) -> tuple[str, FilmNote]:
         raise DataError(f"Note {number} lacks its film, tag or text: export the notes anew.")
     film, tag, text = values
     if tag not in TAGS:
-        raise DataError(f"Note {number} has the unknown tag {tag[:30]!r}: export the notes anew.")
+        raise DataError(f"Note {number} has the unknown tag {shown(tag)}: export the notes anew.")
     if len(text) > LONGEST:
         raise DataError(f"Note {number} has {len(text)} characters: at most {LONGEST} are kept.")
     return film, FilmNote(tag, text)
