@@ -1,7 +1,7 @@
 """Command line of the core: `python -m pneumo_core COMMAND`.
 
-Commands: evaluate, predict, operating-point, audit, robustness, compare, transfer, ensemble,
-export, card, suggest, reference, novelty-report, explain-audit, audit-log.
+Commands: evaluate, predict, operating-point, audit, robustness, compare, transfer, local,
+ensemble, export, card, suggest, reference, novelty-report, explain-audit, audit-log.
 """
 
 import argparse
@@ -98,6 +98,28 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     transfer.add_argument("--data", help="the folder that holds it")
     transfer.add_argument("--ids", metavar="FILE", help="only the films named there, one a line")
     transfer.set_defaults(command=_transfer)
+
+    local = commands.add_parser(
+        "local", help="does a run hold on your own labelled films, a folder or a ZIP"
+    )
+    local.add_argument(
+        "--input", required=True, metavar="PLACE", help="a folder or a ZIP of class folders"
+    )
+    local.add_argument(
+        "--labels", metavar="CSV", help="columns file, label and perhaps patient and group"
+    )
+    local.add_argument("--model", metavar="RUN", help="name or folder of a run")
+    local.add_argument(
+        "--margin", type=float, default=5, metavar="POINTS", help="loss that would do (default 5)"
+    )
+    local.add_argument(
+        "--count",
+        choices=("all", "films", "familiar"),
+        default="all",
+        help="which films count: all, those that may be chest X-rays, those that look familiar",
+    )
+    local.add_argument("--json", metavar="FILE", help="also write the answer as JSON")
+    local.set_defaults(command=_local)
 
     ensemble = commands.add_parser(
         "ensemble", help="join runs of one recipe and several seeds into one that averages them"
@@ -327,6 +349,12 @@ def _transfer(options: argparse.Namespace) -> int:
     from pneumo_core.transfer_cli import print_transfer
 
     return print_transfer(options)
+
+
+def _local(options: argparse.Namespace) -> int:
+    from pneumo_core.local_cli import local
+
+    return local(options)
 
 
 def _ensemble(options: argparse.Namespace) -> int:

@@ -8,8 +8,9 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from pneumo_core.images import MAX_BYTES
 
@@ -50,6 +51,21 @@ class Candidate:
     error: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A candidate that has not been unpacked yet.
+
+    Attributes:
+        path: Where it lies, as `cleaned` gives it: the whole of it, folders included.
+        read: Unpacks it.
+        error: The sentence that says why nothing in an archive can be had; None for a file.
+    """
+
+    path: str
+    read: Callable[[], Candidate]
+    error: str | None = None
+
+
 def candidates(files: Iterable[tuple[str, bytes]]) -> Iterator[Candidate]:
     """Give every file, and every member of every file that is a ZIP archive, one at a time.
 
@@ -58,11 +74,16 @@ def candidates(files: Iterable[tuple[str, bytes]]) -> Iterator[Candidate]:
     Args:
         files: Names to show, and contents; an archive is known by its content.
     """
+    return (entry.read() for entry in entries(files))
+
+
+def entries(files: Iterable[tuple[str, bytes]]) -> Iterator[Entry]:
+    """Give what `candidates` gives, in its order, with nothing unpacked."""
     for name, data in files:
         if is_archive(data):
-            yield from _members(shown(name), data)
+            yield from _members(name, data)
         else:
-            yield Candidate(shown(name), data)
+            yield _entry(name, partial(Candidate, shown(name), data))
 
 
 def how_many(files: Iterable[tuple[str, bytes]]) -> int:
@@ -80,16 +101,25 @@ def is_archive(data: bytes) -> bool:
 
 
 def shown(name: str) -> str:
-    """A name as it can be shown: without what does not print or leads upwards, and not too long."""
-    name = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
-    parts = [part.strip() for part in name.replace("\\", "/").split("/")]
-    name = "/".join(part for part in parts if part not in ("", ".", "..")) or "(no name)"
+    """A name as it can be shown: `cleaned`, and not too long."""
+    name = cleaned(name)
     return name if len(name) <= NAME_LENGTH else "…" + name[1 - NAME_LENGTH :]
 
 
-def _members(name: str, data: bytes) -> Iterator[Candidate]:
-    def refused(sentence: str) -> Candidate:
-        return Candidate(name, None, sentence)
+def cleaned(name: str) -> str:
+    """A name without what does not print or leads upwards, its folders parted by slashes."""
+    name = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
+    parts = [part.strip() for part in name.replace("\\", "/").split("/")]
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "(no name)"
+
+
+def _entry(name: str, read: Callable[[], Candidate], error: str | None = None) -> Entry:
+    return Entry(cleaned(name), read, error)
+
+
+def _members(name: str, data: bytes) -> Iterator[Entry]:
+    def refused(sentence: str) -> Entry:
+        return _entry(name, partial(Candidate, shown(name), None, sentence), sentence)
 
     # Counted before the list is built, which takes time and memory with every entry.
     if data.count(_ENTRY) > MAX_MEMBERS:
@@ -111,7 +141,7 @@ def _members(name: str, data: bytes) -> Iterator[Candidate]:
         yield refused(f"This ZIP unpacks to more than {MAX_UNPACKED // 2**30} GiB: split it.")
         return
     for member in members:
-        yield _member(archive, member)
+        yield _entry(member.filename, partial(_member, archive, member))
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Candidate:

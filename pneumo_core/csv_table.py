@@ -55,19 +55,20 @@ class CsvTable:
     body: bytes
     separator: str
 
-    def read(self, texts: Sequence[str], numbers: str) -> "pd.DataFrame":
+    def read(self, texts: Sequence[str], numbers: str | None = None) -> "pd.DataFrame":
         """Read some columns, by name; a missing field is empty text.
 
         Args:
             texts: read as text, as it is written.
-            numbers: read as numbers if all its fields are numbers, else as text.
+            numbers: read as numbers if all its fields are numbers, else as text; None for no such.
 
         Returns:
             N rows.
         """
         import pandas as pd
 
-        places = {self.names.index(name): name for name in (*texts, numbers)}
+        wanted = (*texts, numbers) if numbers else texts
+        places = {self.names.index(name): name for name in wanted}
         table = pd.read_csv(
             BytesIO(self.body),
             sep=self.separator,
@@ -84,11 +85,15 @@ class CsvTable:
         return table.rename(columns=places)
 
 
-def open_csv(content: bytes) -> CsvTable:
+def open_csv(content: bytes, needs: str = "a label and a score") -> CsvTable:
     """Check the structure of a CSV file.
 
     Comma, semicolon or tab; UTF-8, UTF-16 with its mark, or Windows-1252 (Latin-1); any line ends;
     fields may be quoted; empty rows are left out.
+
+    Args:
+        content: The file.
+        needs: What a row is to hold, for the words of an error.
 
     Raises:
         DataError: empty, not text, without a header, of one column, too large, a row with another
@@ -102,7 +107,7 @@ def open_csv(content: bytes) -> CsvTable:
     codes = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(codes == _QUOTE)
     ends = _unquoted(np.flatnonzero(codes == _NEWLINE), quotes)
-    separator = hint[1] if hint else _separator(text, ends)
+    separator = hint[1] if hint else _separator(text, ends, needs)
     _check_quotes(codes, quotes, ends, separator[0])
     names = _header(text[: ends[0]], separator.decode())
 
@@ -122,7 +127,7 @@ def open_csv(content: bytes) -> CsvTable:
     rows = np.flatnonzero(kept) + 1
     _check_size(rows.size, MOST_ROWS)
     if not rows.size:
-        raise DataError("The file has a header but no rows: put a label and a score in each row.")
+        raise DataError(f"The file has a header but no rows: put {needs} in each row.")
     body = text[ends[0] + 1 :]
     if left_out := ends.size - 1 - rows.size:
         body = b"".join(text[a : b + 1] for a, b in zip(starts[kept], ends[kept], strict=True))
@@ -180,7 +185,7 @@ def _unquoted(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     return positions[np.searchsorted(quotes, positions) % 2 == 0]
 
 
-def _separator(text: bytes, ends: np.ndarray) -> bytes:
+def _separator(text: bytes, ends: np.ndarray, needs: str) -> bytes:
     """The separator that parts the header, and the row below it alike if there are several."""
     if not ends.size:  # the header is never closed, which is said next
         return b","
@@ -193,7 +198,7 @@ def _separator(text: bytes, ends: np.ndarray) -> bytes:
     candidates = [bytes([code]) for code in _SEPARATORS if code in header]
     if not candidates:
         raise DataError(
-            "The file has one column only: it needs a column of labels and one of scores, "
+            f"The file has one column only: each row needs {needs}, "
             "parted by commas, semicolons or tabs."
         )
     return max(candidates, key=lambda c: (header.count(c) == below.count(c), header.count(c)))

@@ -101,7 +101,7 @@ class AucComparison:
     """Two areas under the curve and their difference, a - b.
 
     `p_value` is two-sided, for "the areas are equal"; None where the variance of the difference is
-    zero although the areas differ.
+    zero although the areas differ, or unknown.
     """
 
     a: Estimate
@@ -148,7 +148,10 @@ def compare_auc_unpaired(
 ) -> AucComparison:
     """Compare the areas on two independent sets of images (validation against test).
 
-    Arguments and sources as `compare_auc`; the variances of independent areas add.
+    Arguments and sources as `compare_auc`; the variances of independent areas add. Where one of
+    them is zero or cannot be estimated (perfect separation on a few images), which would make the
+    difference look surer than it is, its interval is made of the two areas' own (`difference`) and
+    there is no p-value.
 
     Raises:
         DataError: a bad value, different lengths, or one class only in either set.
@@ -161,6 +164,8 @@ def compare_auc_unpaired(
         areas.append(area)
         variances.append(variance)
         estimates.append(_area_interval(area, variance, positive, LEVEL))
+    if not all(variance > 1e-18 for variance in variances):
+        return AucComparison(*estimates, difference=difference(*estimates), p_value=None)
     return AucComparison(*estimates, **_normal_test(areas[0] - areas[1], sum(variances)))
 
 
