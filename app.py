@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pneumo_core.errors import PneumoError
-from ui import cache, state
+from ui import audit_log, cache, lost_session, state
 from ui.uploads import keep_in_memory
 from ui.words import common as words
 
@@ -16,6 +16,7 @@ PAGES = {
     "threshold": ("pages/threshold.py", words.PAGE_THRESHOLD, ":material/tune:"),
     "models": ("pages/models.py", words.PAGE_MODELS, ":material/leaderboard:"),
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
+    "session": ("pages/session.py", words.PAGE_SESSION, ":material/history:"),
 }
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
@@ -28,6 +29,7 @@ def links(usable: bool) -> None:
         st.markdown(f"**{words.APP_NAME}**")
         for path, title, icon in PAGES.values():
             st.page_link(path, label=title, icon=icon, query_params=address)
+        lost_session.watch()
 
 
 def sidebar() -> None:
@@ -78,13 +80,14 @@ def main() -> None:
     # without, and then jump.
     body = st.container(key="body", height=1, border=False)
     with st.container(key="notice"):
-        st.caption(words.NOTICE)
+        st.caption(f"{words.NOTICE} {words.LOGGED}" if audit_log.wanted() else words.NOTICE)
     sidebar()
     with body:
         if not usable:
             st.title(words.APP_NAME)
             st.info(words.NO_RUN)
             return
+        lost_session.say()
         for note in state.notes():
             st.warning(note)
         try:

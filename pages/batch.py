@@ -37,6 +37,8 @@ def progress(batch: Batch) -> None:
         line = words.DONE_BAD if bad else words.DONE_ONE if judged == 1 else words.DONE
         st.markdown(line.format(judged=judged, bad=bad))
         return
+    if batch.trouble:
+        st.error(batch.trouble)
     with st.container(horizontal=True, vertical_alignment="center"):
         if batch.stopped:
             st.markdown(words.STOPPED.format(**text))
@@ -44,7 +46,7 @@ def progress(batch: Batch) -> None:
             st.progress(len(batch.rows) / batch.total, words.READING.format(**text))
         label = words.GO_ON if batch.stopped else words.STOP
         if st.button(label, key="batch_halt"):
-            batch.stopped = not batch.stopped
+            (batch.go_on if batch.stopped else batch.halt)()
             st.rerun()
 
 

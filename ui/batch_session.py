@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import cache
+from pneumo_core.errors import DataError
+from ui import audit_log, cache
 
 if TYPE_CHECKING:
     from pneumo_core.batch import BatchRow
@@ -34,18 +35,24 @@ class Batch:
     """Rows of files for one model at one operating point; they come a few at a time.
 
     Attributes:
+        run: The model.
         asked: The model and the operating point; for others all is read again.
         total: How many rows there will be.
         rows: Those that are there, in the order of the files.
         left: The work that is left.
-        stopped: Whether the user has halted it.
+        stopped: Whether the user, or trouble, has halted it.
+        trouble: What has halted it, in a sentence.
+        unlogged: Rows that are not to be shown before their verdicts are logged.
     """
 
+    run: Run
     asked: tuple[str, str, OperatingPoint]
     total: int
     left: Iterator[BatchRow] = field(repr=False)
     rows: list[BatchRow] = field(default_factory=list, repr=False)
     stopped: bool = False
+    trouble: str = ""
+    unlogged: list[BatchRow] = field(default_factory=list, repr=False)
 
     @property
     def done(self) -> bool:
@@ -58,13 +65,30 @@ class Batch:
         return not self.done and not self.stopped
 
     def step(self) -> None:
-        """Read some more films: as many as go through the network together."""
+        """Read some more films: as many as go through the network together.
+
+        Where their verdicts cannot be logged and must be, the batch halts and keeps them back.
+        """
         from pneumo_core.batch import TOGETHER
 
-        more = list(islice(self.left, TOGETHER))
-        self.rows += more
-        if not more:
+        self.unlogged = self.unlogged or list(islice(self.left, TOGETHER))
+        try:
+            audit_log.log_rows(self.run, self.unlogged)
+        except DataError as error:
+            self.halt(str(error))
+            return
+        if not self.unlogged:
             self.total = len(self.rows)
+        self.rows += self.unlogged
+        self.unlogged = []
+
+    def halt(self, trouble: str = "") -> None:
+        """Read no more until `go_on`."""
+        self.stopped, self.trouble = True, trouble
+
+    def go_on(self) -> None:
+        """Read on."""
+        self.stopped, self.trouble = False, ""
 
 
 def uploader() -> str:
@@ -117,7 +141,7 @@ def current(run: Run, point: OperatingPoint) -> Batch | None:
 
         method, layer = cache.best_reading(run)
         rows = read_batch(cache.detector(run), candidates(files), point, method, layer)
-        batch = Batch(asked, how_many(files), rows)
+        batch = Batch(run, asked, how_many(files), rows)
         st.session_state[_BATCH] = batch
     return batch
 

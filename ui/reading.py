@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import cache
+from ui import audit_log, cache
 from ui.words import predict as words
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ def take(data: bytes) -> None:
     st.session_state[SOURCE] = words.UPLOAD
 
 
+def take_sample(image_id: str) -> None:
+    """Make a film of the test set the one that the Predict page shows."""
+    st.session_state["sample"] = image_id
+    st.session_state[SOURCE] = words.SAMPLE
+
+
 def forget_upload() -> None:
     """Drop the upload that was remembered."""
     st.session_state[_UPLOAD] = None
@@ -118,8 +124,14 @@ def through(film: Film, window: int) -> np.ndarray:
 
 
 def predict(run: Run, film: Film, point: OperatingPoint) -> Prediction:
-    """The verdict on a film at an operating point; see `PneumoniaDetector.predict`."""
-    return _predict(run.name, run.weights_sha256, film.key, point, run, film)
+    """The verdict on a film at an operating point; see `PneumoniaDetector.predict`.
+
+    Raises:
+        DataError: This server logs verdicts and cannot log this one.
+    """
+    found = _predict(run.name, run.weights_sha256, film.key, point, run, film)
+    audit_log.log_film(run, film, found)
+    return found
 
 
 def member_probabilities(run: Run, film: Film) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from pneumo_core.confusion import Confusion, confusion_at
 from pneumo_core.operating_point import OperatingPoint, ZoneName, threshold_words
 from pneumo_core.runs import Run
 from ui import cache, numbers, reading
+from ui.opinion import opinion
 from ui.probability_scale import probability_scale
 from ui.reading import Film
 from ui.words import common
@@ -51,6 +52,7 @@ def verdict(
         )
     )
     st.caption(_at_point(run, point))
+    opinion(run, film, prediction)
     members = reading.member_probabilities(run, film)
     place = st.empty()
     views = () if members else reading.view_probabilities(run, film, now=False)

@@ -9,11 +9,26 @@ PAGE_BATCH = "Batch"
 PAGE_THRESHOLD = "Threshold"
 PAGE_MODELS = "Models"
 PAGE_MISCLASSIFIED = "Misclassified"
+PAGE_SESSION = "Session"
 
 SPLITS = {"val": "Validation", "test": "Test"}
 
 MODEL = "Model"
 MODEL_HELP = "Every page shows this model. The address of the page keeps the choice."
+LOGGED = (
+    "This server logs every verdict: time, digests of film and model, probability and threshold; "
+    "no film, no name."
+)
+NOT_LOGGED = (
+    "This server must log every verdict and cannot do so now, so none is shown: please tell "
+    "whoever runs it. {reason}"
+)
+LOST = (
+    "The server has lost this session, most likely because it was restarted: films you gave it "
+    "and the notes of the session are gone. Please give them again."
+)
+LOST_READ = "All right"
+
 BROKEN_RUNS = "Unusable models ({count})"
 NO_RUN = (
     "There is no trained model yet. Run `python train_cli.py` (about 20 minutes on two cores), "
