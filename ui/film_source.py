@@ -9,6 +9,7 @@ from pneumo_core.runs import Run
 from ui import cache, reading
 from ui.data_missing import offer_download
 from ui.dicom_film import choose_frame
+from ui.paste import paste
 from ui.reading import Film
 from ui.words import predict as words
 
@@ -32,6 +33,7 @@ def choose_film(run: Run) -> Film | None:
 def _upload() -> Film | None:
     """The uploader; a film from before a visit to another page is still there."""
     file = st.file_uploader(words.UPLOADER, key=reading.UPLOADER, on_change=reading.remember_upload)
+    paste()
     try:
         film = reading.uploaded()
     except ImageError as error:
