@@ -1,21 +1,20 @@
 """A scale from 0 to 100 % with the zones, the threshold and where an image stands on it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from pneumo_core.operating_point import Zones, threshold_words
 from pneumo_core.palette import PALETTE
 from ui import numbers
+from ui.front_end import joined
 from ui.words import predict as words
 
-_ASSETS = Path(__file__).parent / "assets" / "probability_scale"
 _mount = st.components.v2.component(
     "probability_scale",
-    html=(_ASSETS / "scale.html").read_text("utf-8"),
-    css=(_ASSETS / "scale.css").read_text("utf-8"),
-    js=(_ASSETS / "scale.js").read_text("utf-8"),
+    html=joined("probability_scale/scale.html"),
+    css=joined("probability_scale/scale.css"),
+    js=joined("probability_scale/scale.js"),
 )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from pneumo_core.palette import PALETTE
+from ui.front_end import joined
 from ui.words import threshold as words
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ BINS = 60
 FARTHEST_LOG_ODDS = 9.0
 """The log-odds axis ends just beyond (0.0001 and 0.9999) even where scores go further."""
 
-_ASSETS = Path(__file__).parent / "assets" / "threshold"
 _mount = st.components.v2.component(
     "threshold_control",
-    html=(_ASSETS / "control.html").read_text("utf-8"),
-    css=(_ASSETS / "control.css").read_text("utf-8"),
-    js="\n".join(
-        (_ASSETS / f"{name}.js").read_text("utf-8")
-        for name in ("table", "charts", "pictures", "control")
+    html=joined("threshold/control.html"),
+    css=joined("component.css", "threshold/control.css"),
+    js=joined(
+        "component.js",
+        *(f"threshold/{name}.js" for name in ("table", "charts", "pictures", "control")),
     ),
 )
 

@@ -12,12 +12,12 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
+from ui.front_end import joined
 from ui.words import viewer as words
 
 if TYPE_CHECKING:
@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 LONGEST = 4096
 """Longest side, in pixels, of a film that is sent; a longer one is reduced. Phones hold no more."""
 
-_ASSETS = Path(__file__).parent / "assets" / "viewer"
-
-
-def _scripts(*names: str) -> str:
-    return "\n".join((_ASSETS / f"{name}.js").read_text("utf-8") for name in names)
-
-
-_carry = st.components.v2.component("viewer_picture", js=_scripts("pictures", "carrier"))
+_carry = st.components.v2.component(
+    "viewer_picture", js=joined("viewer/pictures.js", "viewer/carrier.js")
+)
 _mount = st.components.v2.component(
     "viewer",
-    html=(_ASSETS / "viewer.html").read_text("utf-8"),
-    css=(_ASSETS / "viewer.css").read_text("utf-8"),
-    js=_scripts("pictures", "equalise", "painter", "view", "hands", "panel", "viewer"),
+    html=joined("viewer/viewer.html"),
+    css=joined("component.css", "viewer/viewer.css"),
+    js=joined(
+        "component.js",
+        *(
+            f"viewer/{name}.js"
+            for name in ("pictures", "equalise", "painter", "view", "hands", "panel", "viewer")
+        ),
+    ),
 )
 
 

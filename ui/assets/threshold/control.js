@@ -12,7 +12,6 @@ const KEYBOARD_REST = 250; // ms without a key that count as a release
 class Control {
   constructor(root) {
     this.root = root;
-    this.turn = 0;
     this.scale = "odds";
     this.find = (selector) => root.querySelector(selector);
     this.slider = this.find(".slider");
@@ -236,23 +235,10 @@ class Control {
   }
 }
 
-const controls = new WeakMap();
-
-/* Streamlit calls this again for a new payload or theme, on the same element, and the clean-up of
-   an overtaken call may run late: only that of the latest call ends the control. */
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  let control = controls.get(parentElement);
-  if (!control) {
-    control = new Control(parentElement);
-    controls.set(parentElement, control);
-  }
-  const turn = (control.turn += 1);
-  control.send = setStateValue;
-  control.trigger = setTriggerValue;
-  control.show(data);
-  return () => {
-    if (turn !== control.turn) return;
-    control.destroy();
-    controls.delete(parentElement);
-  };
+  return mount(Control, parentElement, (control) => {
+    control.send = setStateValue;
+    control.trigger = setTriggerValue;
+    control.show(data);
+  });
 }

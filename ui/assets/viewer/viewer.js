@@ -7,7 +7,6 @@ const MOST_PIXELS = 2.5e6; // of a canvas: more is not drawn in time
 class Viewer {
   constructor(root) {
     this.root = root;
-    this.turn = 0;
     this.tuning = this.model = false;
     this.view = new View();
     this.ended = new AbortController();
@@ -223,22 +222,9 @@ class Viewer {
   }
 }
 
-const viewers = new WeakMap();
-
-/* Streamlit calls this again for a new payload or theme, on the same element, and the clean-up of
-   an overtaken call may run late: only that of the latest call ends the viewer. */
 export default function ({ data, parentElement, setStateValue }) {
-  let viewer = viewers.get(parentElement);
-  if (!viewer) {
-    viewer = new Viewer(parentElement);
-    viewers.set(parentElement, viewer);
-  }
-  const turn = (viewer.turn += 1);
-  viewer.send = setStateValue;
-  viewer.show(data);
-  return () => {
-    if (turn !== viewer.turn) return;
-    viewer.destroy();
-    viewers.delete(parentElement);
-  };
+  return mount(Viewer, parentElement, (viewer) => {
+    viewer.send = setStateValue;
+    viewer.show(data);
+  });
 }
