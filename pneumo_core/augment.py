@@ -33,6 +33,8 @@ class Augmentation:
         coarsen: Probability of taking the image down to half to nine tenths and up again.
         erase: Probability of covering a rectangle of 2 to 20 % of the area with the mean.
         invert: Probability of swapping black and white.
+        spare: Probability that an image is spared blur, and another that it is spared noise: where
+            both are strong, a network must still see films as they come.
     """
 
     rotate: float = 0.0
@@ -49,12 +51,13 @@ class Augmentation:
     coarsen: float = 0.0
     erase: float = 0.0
     invert: float = 0.0
+    spare: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not math.isfinite(value) or value < 0:
                 raise RecipeError(f"augmentation: {name} must be a number of at least 0.")
-        for name in ("flip", "coarsen", "erase", "invert"):
+        for name in ("flip", "coarsen", "erase", "invert", "spare"):
             if getattr(self, name) > 1:
                 raise RecipeError(f"augmentation: {name} is a probability, at most 1.")
         # Beyond these an image shrinks to nothing or is pulled to a line.
@@ -123,14 +126,20 @@ class Augmentation:
             coarse = F.interpolate(coarse, size, mode="bilinear")
             images = torch.where(draw.spread(draw.happens(self.coarsen)) > 0, coarse, images)
         if self.blur:
-            images = _blurred(images, draw.between(0.0, self.blur))
+            images = _blurred(images, self._strength(self.blur, draw))
         if self.noise:
-            strength = draw.spread(draw.between(0.0, self.noise))
+            strength = draw.spread(self._strength(self.noise, draw))
             noise = torch.randn(images.shape, generator=draw.generator, device=images.device)
             images = images + noise * strength
         if self.erase:
             images = _erased(images, draw, self.erase)
         return images
+
+    def _strength(self, most: float, draw: "_Draw") -> Tensor:
+        """A strength for each image (N,) from 0 to `most`; 0 for those that are spared."""
+        strength = draw.between(0.0, most)
+        # Nothing is drawn where none is spared: older recipes draw as they did.
+        return strength * (1 - draw.happens(self.spare)) if self.spare else strength
 
 
 class _Draw:

@@ -26,6 +26,7 @@ EVERYTHING = Augmentation(
     coarsen=0.3,
     erase=0.3,
     invert=0.2,
+    spare=0.3,
 )
 
 
@@ -345,6 +346,35 @@ def test_erasing_happens_as_often_as_asked():
     assert changed.float().mean().item() == pytest.approx(0.25, abs=0.04)
 
 
+@pytest.mark.parametrize("fields", [{"blur": 2.0}, {"noise": 0.1}])
+def test_images_are_spared_as_often_as_asked(fields):
+    images = noise_images(1, 8).expand(2000, -1, -1, -1)
+    result = Augmentation(**fields, spare=0.75)(images, seeded())
+    # A blur so weak that it is none leaves a film as it is, too: one in twenty at most.
+    changed = ((result - images).abs() > 1e-6).flatten(1).any(dim=1).float().mean().item()
+    assert 0.2 < changed < 0.28
+
+
+def test_blur_and_noise_are_spared_apart():
+    images = torch.full((2000, 1, 8, 8), 0.5)
+    images[:, :, 1, 1] = 0.9
+    result = Augmentation(blur=2.0, noise=0.02, spare=0.5)(images, seeded())
+    # Noise shows in the far corner, which the blur of the dot does not reach; blur in the dot.
+    noisy = (result[:, 0, 7, 7] - 0.5).abs() > 1e-4
+    dimmed = result[:, 0, 1, 1] < 0.8
+    assert 0.15 < (dimmed & ~noisy).float().mean().item() < 0.3
+    assert 0.15 < (dimmed & noisy).float().mean().item() < 0.3
+
+
+def test_sparing_none_draws_what_it_always_drew():
+    images, generator = noise_images(4), seeded()
+    Augmentation(noise=0.1)(images, generator)
+    other = seeded()
+    torch.rand(4, generator=other)
+    torch.randn(images.shape, generator=other)
+    assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=other))
+
+
 # All together
 
 
@@ -395,6 +425,7 @@ def test_the_batch_is_not_changed_in_place():
         ({"flip": 1.01}, "flip is a probability, at most 1"),
         ({"coarsen": 2}, "coarsen is a probability, at most 1"),
         ({"erase": 2}, "erase is a probability, at most 1"),
+        ({"spare": 2}, "spare is a probability, at most 1"),
         ({"invert": 2}, "invert is a probability, at most 1"),
         ({"zoom": 1}, "zoom must be below 1"),
         ({"shear": 90}, "shear must be below 90 degrees"),

@@ -229,6 +229,7 @@ AUGMENTATION = {
     "coarsen": "taken down in size and up again in {percent:g} % of cases",
     "erase": "a rectangle covered in {percent:g} % of cases",
     "invert": "black and white swapped in {percent:g} % of cases",
+    "spare": "without blur, and without noise, in {percent:g} % of cases",
 }
 AUGMENTATION_OTHER = "{name} {value:g}"
 NO_AUGMENTATION = "none: each film as it is"
