@@ -137,6 +137,17 @@ def test_epochs_at_another_input_size_do_not_count():
     assert best_epoch(back, second + history(0.5, 0.4, phase=2, start=5)) == 5
 
 
+def test_epochs_before_a_phase_that_begins_afresh_do_not_count():
+    recipe = made_recipe(Phase(2, 0.1), Phase(2, 0.1, afresh=True), Phase(2, 0.1))
+    first = history(0.9, 0.95)
+    assert best_epoch(recipe, first) == 2
+    second = first + history(0.7, 0.6, phase=1, start=3)
+    assert best_epoch(recipe, second) == 3
+    # The third goes on from the second: there the best of both counts.
+    assert best_epoch(recipe, second + history(0.65, 0.69, phase=2, start=5)) == 3
+    assert best_epoch(recipe, second + history(0.65, 0.71, phase=2, start=5)) == 6
+
+
 # The learning rate
 
 
