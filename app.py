@@ -16,6 +16,7 @@ PAGES = {
     "threshold": ("pages/threshold.py", words.PAGE_THRESHOLD, ":material/tune:"),
     "models": ("pages/models.py", words.PAGE_MODELS, ":material/leaderboard:"),
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
+    "local": ("pages/local.py", words.PAGE_LOCAL, ":material/local_hospital:"),
     "session": ("pages/session.py", words.PAGE_SESSION, ":material/history:"),
 }
 

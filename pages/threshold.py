@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pneumo_core.operating_point import OperatingPoint, threshold_words
+from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
 from ui import state, threshold_ask, threshold_own, threshold_sections
 from ui import threshold_lab as lab
@@ -113,7 +113,7 @@ def main() -> None:
         return
     if source.run is None:
         threshold_own.about()
-        start = OperatingPoint(words.OWN_POINT, 0.5, words.OWN_POINT_RULE, "")
+        start = threshold_own.brought().start
     else:
         start = state.operating_point()
     lab.enter(source.name, start)

@@ -13,6 +13,7 @@ import streamlit as st
 
 from pneumo_core.csv_table import MOST_BYTES
 from pneumo_core.errors import DataError
+from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.own_scores import OwnScores, columns, read_own_scores
 from ui import threshold_lab as lab
 from ui.numbers import percent
@@ -21,6 +22,8 @@ from ui.threshold_show import count
 from ui.words import threshold as words
 
 _KEPT = "pneumolens/own_scores"
+
+EVEN_ODDS = OperatingPoint(words.OWN_POINT, 0.5, words.OWN_POINT_RULE, "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +34,24 @@ class Own:
         file: Name of the file.
         source: Its scores, as the page shows them.
         notes: Sentences on how the file was read.
+        start: Where the page starts.
     """
 
     file: str
     source: Source
     notes: tuple[str, ...]
+    start: OperatingPoint = EVEN_ODDS
 
 
 def brought() -> Own | None:
     """The session's own scores, None before any were brought."""
     return st.session_state.get(_KEPT)
+
+
+def take(own: Own) -> None:
+    """Make these the session's own scores, in place of what was brought."""
+    lab.forget_own()
+    st.session_state[_KEPT] = own
 
 
 def bring() -> None:
@@ -70,8 +81,7 @@ def bring() -> None:
         st.error(str(error))
         _choose(content, keys)
         return
-    lab.forget_own()
-    st.session_state[_KEPT] = Own(uploaded.name, _source(scores), scores.notes)
+    take(Own(uploaded.name, _source(scores), scores.notes))
     st.rerun()
 
 

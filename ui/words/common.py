@@ -9,6 +9,7 @@ PAGE_BATCH = "Batch"
 PAGE_THRESHOLD = "Threshold"
 PAGE_MODELS = "Models"
 PAGE_MISCLASSIFIED = "Misclassified"
+PAGE_LOCAL = "Your films"
 PAGE_SESSION = "Session"
 
 SPLITS = {"val": "Validation", "test": "Test"}

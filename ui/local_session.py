@@ -1,0 +1,133 @@
+"""A user's labelled films as one session holds them: the files, the scores so far, the work left.
+
+The files lie in the session's state and nowhere else; `forget` and the session's end drop them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from ui import cache
+from ui.batch_session import MOST_BYTES
+
+if TYPE_CHECKING:
+    from pneumo_core.local_labels import Labelled
+    from pneumo_core.local_validation import ScoredFilm
+    from pneumo_core.runs import Run
+
+_FILES = "pneumolens/local/files"
+_LABELS = "pneumolens/local/labels"
+_SCORES = "pneumolens/local/scores"
+_TURN = "pneumolens/local/turn"
+
+Files = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(eq=False)
+class Scoring:
+    """Scores of labelled films by one model; they come a few at a time.
+
+    Attributes:
+        asked: The model; for another all is scored again.
+        labelled: The films.
+        left: The work that is left.
+        scored: What is there, in the order of the films.
+        stopped: Whether the user has halted it.
+        known: What has been computed of the scores, by what it was computed for.
+    """
+
+    asked: tuple[str, str]
+    labelled: Labelled
+    left: Iterator[ScoredFilm] = field(repr=False)
+    scored: list[ScoredFilm] = field(default_factory=list, repr=False)
+    stopped: bool = False
+    known: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def total(self) -> int:
+        """How many films there are."""
+        return len(self.labelled.films)
+
+    @property
+    def working(self) -> bool:
+        """Whether more scores are to come unasked."""
+        return len(self.scored) < self.total and not self.stopped
+
+    def step(self) -> None:
+        """Score some more films: as many as go through the network together."""
+        from pneumo_core.batch import TOGETHER
+
+        self.scored += islice(self.left, TOGETHER)
+
+
+def uploader(how: str) -> str:
+    """Key of the uploader: another one after `clear`, for an uploader cannot be emptied.
+
+    Args:
+        how: "files" or "folder".
+    """
+    return f"local-uploader-{how}-{st.session_state.get(_TURN, 0)}"
+
+
+def remember(how: str) -> None:
+    """Take over what the uploader holds, nothing included: its callback on change.
+
+    Of files that are too much together, none is taken; `given` tells the page how much they were.
+    """
+    forget()
+    files = st.session_state[uploader(how)]
+    if given(how) <= MOST_BYTES:
+        st.session_state[_FILES] = tuple((file.name, file.getvalue()) for file in files)
+
+
+def given(how: str) -> int:
+    """Bytes of the files that the uploader holds."""
+    return sum(file.size for file in st.session_state.get(uploader(how)) or ())
+
+
+def clear() -> None:
+    """Drop everything, what the uploaders hold as well."""
+    forget()
+    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+
+
+def forget() -> None:
+    """Drop the files and what was made of them."""
+    for key in (_FILES, _LABELS, _SCORES):
+        st.session_state.pop(key, None)
+
+
+def current(run: Run) -> Scoring | None:
+    """The session's films as a model scores them, begun if need be; None without files.
+
+    Raises:
+        DataError: The CSV among the files cannot be used.
+        RunError: The weights are absent or damaged.
+    """
+    files: Files = st.session_state.get(_FILES, ())
+    if not files:
+        return None
+    asked = (run.name, run.weights_sha256)
+    scoring: Scoring | None = st.session_state.get(_SCORES)
+    if scoring is None or scoring.asked != asked:
+        from pneumo_core.local_validation import score_films
+
+        labelled = _labelled(files)
+        left = score_films(cache.detector(run), labelled.films)
+        scoring = st.session_state[_SCORES] = Scoring(asked, labelled, left)
+    return scoring
+
+
+def _labelled(files: Files) -> Labelled:
+    """The labels of the session's films; the same for every model."""
+    if _LABELS not in st.session_state:
+        from pneumo_core.archive import entries
+        from pneumo_core.local_labels import find_labels
+
+        st.session_state[_LABELS] = find_labels(entries(files))
+    return st.session_state[_LABELS]
