@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from pneumo_core.detector import PneumoniaDetector
 
 TOGETHER = 16
-"""Films that go through the network at a time."""
+"""Films that go through the network at a time, at most."""
+
+MOST_PIXELS = 16_000_000
+"""Most pixels of films that wait for one another; a larger film goes alone. Of each pixel, film and
+map keep 4 bytes each: sixteen of the largest films at once would take 5 GB."""
+
+PATIENCE = 2.0
+"""Seconds of reading after which films that are there go on: a bad file may take 8 on its own."""
 
 OVERLAY = 512
 """Longest side of the overlay that a row keeps, in pixels."""
@@ -95,28 +102,64 @@ def read_batch(
     Yields:
         A row for each file, in the order of the files.
     """
-    waiting = iter(files)
-    while group := list(islice(waiting, TOGETHER)):
-        yield from _read(detector, group, point, method, layer)
+    for rows in read_groups(detector, files, point, method, layer):
+        yield from rows
+
+
+def read_groups(
+    detector: "PneumoniaDetector",
+    files: Iterable[Candidate],
+    point: OperatingPoint,
+    method: str = "gradcam",
+    layer: str | None = None,
+) -> Iterator[list[BatchRow]]:
+    """Read as `read_batch`, and give the rows of films that went through the network together."""
+    for group in _groups(files):
+        rows = _read(detector, group, point, method, layer)
+        group.clear()  # whoever asks for rows may take a while until the next ones
+        yield rows
+
+
+_Opened = tuple[Candidate, GreyImage | str]
+"""A file with the film in it, or the sentence that says why there is none."""
+
+
+def _groups(files: Iterable[Candidate]) -> Iterator[list[_Opened]]:
+    group: list[_Opened] = []
+    pixels, start = 0, monotonic()
+    for file in files:
+        film = _film_of(file)
+        more = film.pixels.size if isinstance(film, GreyImage) else 0
+        if group and pixels + more > MOST_PIXELS:
+            yield group
+            group, pixels, start = [], 0, monotonic()
+        group.append((file, film))
+        pixels += more
+        del film
+        if len(group) == TOGETHER or monotonic() - start > PATIENCE:
+            yield group
+            group, pixels, start = [], 0, monotonic()
+    if group:
+        yield group
+
+
+def _film_of(file: Candidate) -> GreyImage | str:
+    if file.data is None:
+        return file.error or ""
+    try:
+        return read_image(file.data)
+    except ImageError as error:
+        return str(error)
 
 
 def _read(
     detector: "PneumoniaDetector",
-    group: Sequence[Candidate],
+    group: Sequence[_Opened],
     point: OperatingPoint,
     method: str,
     layer: str | None,
 ) -> list[BatchRow]:
-    films: dict[int, GreyImage] = {}
-    errors: dict[int, str] = {}
-    for place, file in enumerate(group):
-        if file.data is None:
-            errors[place] = file.error or ""
-            continue
-        try:
-            films[place] = read_image(file.data)
-        except ImageError as error:
-            errors[place] = str(error)
+    films = {place: film for place, (_, film) in enumerate(group) if isinstance(film, GreyImage)}
     verdicts = dict(zip(films, detector.predict_many(list(films.values()), point), strict=True))
     maps: dict[int, Explanation] = {}
     for target in ("Normal", "Pneumonia"):
@@ -124,12 +167,11 @@ def _read(
         drawn = detector.explain_many([films[place] for place in called], method, target, layer)
         maps |= zip(called, drawn, strict=True)
     rows = []
-    for place, file in enumerate(group):
+    for place, (file, film) in enumerate(group):
         key = "" if file.data is None else hashlib.sha256(file.data).hexdigest()
-        if place in errors:
-            rows.append(BatchRow(file.name, key, errors[place]))
+        if isinstance(film, str):
+            rows.append(BatchRow(file.name, key, film))
             continue
-        film = films[place]
         height, width = film.pixels.shape
         rows.append(
             BatchRow(

@@ -9,8 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core import batch
 from pneumo_core.archive import Candidate, candidates
-from pneumo_core.batch import OVERLAY, TOGETHER, BatchRow, as_csv, ordered, overlays, read_batch
+from pneumo_core.batch import (
+    OVERLAY,
+    TOGETHER,
+    BatchRow,
+    as_csv,
+    ordered,
+    overlays,
+    read_batch,
+    read_groups,
+)
 from pneumo_core.detector import PneumoniaDetector
 from tests import dicom_files
 
@@ -88,6 +98,22 @@ def test_whoever_stops_asking_stops_the_work(detector, films):
     next(reading)
     reading.close()
     assert len(asked) == TOGETHER
+
+
+def test_large_films_do_not_wait_for_one_another(detector, films, monkeypatch):
+    larger = png(np.full((80, 104), 90, np.uint8))
+    given = [films[0], b"none", films[1], films[2], larger, larger, films[3]]
+    files = [Candidate(str(number), data) for number, data in enumerate(given)]
+    monkeypatch.setattr(batch, "MOST_PIXELS", 2 * 40 * 52)
+    groups = [[row.name for row in rows] for rows in read_groups(detector, files, _point(detector))]
+    assert groups == [["0", "1", "2"], ["3"], ["4"], ["5"], ["6"]]
+
+
+def test_films_do_not_wait_for_slow_ones(detector, films, monkeypatch):
+    monkeypatch.setattr(batch, "PATIENCE", -1)
+    files = [Candidate(str(number), films[number]) for number in range(3)]
+    groups = list(read_groups(detector, files, _point(detector)))
+    assert [len(rows) for rows in groups] == [1, 1, 1]
 
 
 def test_the_order_to_read_in(rows):

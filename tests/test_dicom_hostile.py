@@ -1,6 +1,5 @@
 """DICOM from people who mean harm, and from disks that fail: a picture or a sentence, in time."""
 
-import base64
 import os
 import random
 import struct
@@ -20,13 +19,10 @@ from pneumo_core.dicom import read_dicom
 from pneumo_core.errors import ImageError
 from pneumo_core.images import read_image
 from tests.dicom_files import EXACT, LOSSY, UNCOMPRESSED, dicom, film
+from tests.hostile import ENDLESS
 
 GREY = film(8)
 SYNTAXES = EXACT | LOSSY
-# A JPEG-LS of 20 x 24 pixels that breaks off: CharLS 2.4 reads on for ever. Found by fuzzing.
-ENDLESS = base64.b85decode(
-    "|JeWc01F5J7yuLj0TBTI+5iXv0RR910F<D&fCYvN)!(#%WE(6XK*GXcC5GY<QV;`JLj*yH0S^"
-)
 
 
 def sentence_or_none(data: bytes) -> str | None:

@@ -48,7 +48,7 @@ class Batch:
     run: Run
     asked: tuple[str, str, OperatingPoint]
     total: int
-    left: Iterator[BatchRow] = field(repr=False)
+    left: Iterator[list[BatchRow]] = field(repr=False)
     rows: list[BatchRow] = field(default_factory=list, repr=False)
     stopped: bool = False
     trouble: str = ""
@@ -69,9 +69,7 @@ class Batch:
 
         Where their verdicts cannot be logged and must be, the batch halts and keeps them back.
         """
-        from pneumo_core.batch import TOGETHER
-
-        self.unlogged = self.unlogged or list(islice(self.left, TOGETHER))
+        self.unlogged = self.unlogged or next(self.left, [])
         try:
             audit_log.log_rows(self.run, self.unlogged)
         except DataError as error:
@@ -115,7 +113,8 @@ def clear() -> None:
 
 def given() -> int:
     """Bytes of the files that the uploader holds."""
-    return sum(file.size for file in st.session_state.get(uploader()) or ())
+    # What a server before this one was given, it does not have: such a file has no size.
+    return sum(getattr(file, "size", 0) for file in st.session_state.get(uploader()) or ())
 
 
 def forget() -> None:
@@ -137,10 +136,10 @@ def current(run: Run, point: OperatingPoint) -> Batch | None:
     batch: Batch | None = st.session_state.get(_BATCH)
     if batch is None or batch.asked != asked:
         from pneumo_core.archive import candidates, how_many
-        from pneumo_core.batch import read_batch
+        from pneumo_core.batch import read_groups
 
         method, layer = cache.best_reading(run)
-        rows = read_batch(cache.detector(run), candidates(files), point, method, layer)
+        rows = read_groups(cache.detector(run), candidates(files), point, method, layer)
         batch = Batch(run, asked, how_many(files), rows)
         st.session_state[_BATCH] = batch
     return batch
