@@ -36,6 +36,14 @@ CORNER = 0.4
 PHASE = 0.16
 """Opacity of the shade behind every second phase of training."""
 
+_PUBLISHED = {
+    "color": PALETTE.series[1],
+    "symbol": "diamond-open",
+    "size": 11,
+    "line": {"width": 2, "color": PALETTE.series[1]},
+}
+"""The mark of a source system's own figure."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -86,12 +94,7 @@ def beside_published(
             x=theirs,
             y=rows,
             mode="markers",
-            marker={
-                "color": PALETTE.series[1],
-                "symbol": "diamond-open",
-                "size": 11,
-                "line": {"width": 2, "color": PALETTE.series[1]},
-            },
+            marker=_PUBLISHED,
             hovertemplate=f"{legend[1]}: %{{x:{kind}}}<extra></extra>",
             **_shared(legend[1], suffix, i),
         )
@@ -248,12 +251,7 @@ def gains(
         x=100 * np.array([number(x) for x in published]),
         y=rows,
         mode="markers",
-        marker={
-            "color": PALETTE.series[1],
-            "symbol": "diamond-open",
-            "size": 11,
-            "line": {"width": 2, "color": PALETTE.series[1]},
-        },
+        marker=_PUBLISHED,
         name=legend[1],
         hovertemplate="%{x:+.1f}<extra></extra>",
     )
