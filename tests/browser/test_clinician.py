@@ -136,9 +136,12 @@ const here = new Set(reached.map((i) => window.controls[i]))
 const sets = new Set([...here].map((one) => one.closest(set)).filter(Boolean))
 const inside = (one) => [...here].some((other) =>
   one.contains(other) || (other.matches("a, button, [role=button]") && other.contains(one)))
-// A list opens by the arrow keys in its box as well as by the button beside it.
-const opens = (one) => one.matches("[aria-haspopup=listbox]")
-  && here.has(one.parentElement.querySelector("[role=combobox]"))
+// What the small buttons of these do for the mouse, arrows and backspace do in their box.
+const boxes = ["stSelectbox", "stMultiSelect", "stNumberInput"]
+const opens = (one) => {
+  const box = one.closest(boxes.map((name) => `[data-testid=${name}]`).join())
+  return [...here].some((other) => other.matches("input") && box?.contains(other))
+}
 return window.controls
   .filter((one) => !opens(one) && !here.has(one) && !sets.has(one.closest(set)) && !inside(one))
   .map((one) => one.outerHTML.slice(0, 200))
