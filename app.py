@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pneumo_core.errors import PneumoError
-from ui import audit_log, cache, lost_session, state
+from ui import audit_log, cache, lost_session, state, tour
 from ui.uploads import keep_in_memory
 from ui.words import common as words
 
@@ -18,6 +18,7 @@ PAGES = {
     "misclassified": ("pages/misclassified.py", words.PAGE_MISCLASSIFIED, ":material/rule:"),
     "local": ("pages/local.py", words.PAGE_LOCAL, ":material/local_hospital:"),
     "session": ("pages/session.py", words.PAGE_SESSION, ":material/history:"),
+    "help": ("pages/help.py", words.PAGE_HELP, ":material/help:"),
 }
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
@@ -77,6 +78,8 @@ def main() -> None:
         state.publish()
     st.html(ASSETS / "frame.css")
     links(usable)
+    if usable:
+        tour.card(page.title)
     # Unseen until the style sheet is there and gives it its height: it would be drawn a first time
     # without, and then jump.
     body = st.container(key="body", height=1, border=False)

@@ -11,7 +11,7 @@ from pneumo_core.intervals import wilson
 from pneumo_core.model_table import members
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
-from ui import cache, numbers, state
+from ui import cache, numbers, state, tour
 from ui.words import overview as words
 
 
@@ -127,6 +127,7 @@ def main() -> None:
     run = state.current_run()
     st.title(words.TITLE)
     st.markdown(words.INTRO)
+    tour.offer("tour_from_overview")
     ways_in()
     st.header(words.MODEL_HEADING)
     model_line(run)

@@ -32,7 +32,8 @@ def main() -> None:
         if not familiarity(novelty, film):
             return
         prediction = reading.predict(run, film, point)
-        finish = verdict(run, film, point, prediction)
+        with st.container(key="verdict"):
+            finish = verdict(run, film, point, prediction)
     with right:
         asked = ask(run, film, prediction)
         line = evidence(run, film, asked)

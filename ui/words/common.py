@@ -11,6 +11,7 @@ PAGE_MODELS = "Models"
 PAGE_MISCLASSIFIED = "Misclassified"
 PAGE_LOCAL = "Your films"
 PAGE_SESSION = "Session"
+PAGE_HELP = "Help"
 
 SPLITS = {"val": "Validation", "test": "Test"}
 

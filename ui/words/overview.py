@@ -1,5 +1,7 @@
 """Words of the Overview page."""
 
+from ui.words.glossary import meaning
+
 TITLE = "Look inside a pneumonia model"
 INTRO = (
     "PneumoLens shows why a model called a chest X-ray pneumonia, how far to trust that answer, "
@@ -19,24 +21,13 @@ OTHER_POINT = (
 
 ON_TEST = "On the {n} test films, {normal} normal and {pneumonia} with pneumonia"
 FIGURES = {
-    "auc": (
-        "AUC",
-        "The chance that a film with pneumonia gets a higher score than a normal one. 1 is "
-        "perfect, 0.5 is guessing. It does not depend on the threshold.",
-    ),
-    "sensitivity": (
-        "Sensitivity",
-        "Of the films with pneumonia, the share that the model calls pneumonia.",
-    ),
-    "specificity": (
-        "Specificity",
-        "Of the normal films, the share that the model calls normal.",
-    ),
-    "accuracy_at_half": (
-        "Accuracy at 0.5",
-        "The share of films called right at a fixed threshold of 0.5. Published comparisons on "
-        "this data use it; it depends on how common pneumonia is.",
-    ),
+    key: (name, meaning(name))
+    for key, name in (
+        ("auc", "AUC"),
+        ("sensitivity", "Sensitivity"),
+        ("specificity", "Specificity"),
+        ("accuracy_at_half", "Accuracy at 0.5"),
+    )
 }
 BESIDE_VALIDATION = "Validation: {value}"
 HONEST = (

@@ -1,5 +1,7 @@
 """Words of the Predict page."""
 
+from ui.words.glossary import meaning
+
 TITLE = "Read an X-ray"
 
 SOURCE = "Where the film comes from"
@@ -100,10 +102,7 @@ METHOD_HELP = (
 )
 SLOW_METHOD = "{title} (slow)"
 LAYER = "Read at layer"
-LAYER_HELP = (
-    "Later layers know more of the whole film but see it more coarsely. The first choice is the "
-    "model's own."
-)
+LAYER_HELP = f"{meaning('Layer')} The first choice is the model's own."
 FIRST_ORDER = (
     "Read before the last layer, this is a first-order estimate: it need not add up to the score."
 )
