@@ -8,6 +8,7 @@ import numpy as np
 
 from pneumo_core.explain import CamResult, overlay
 from pneumo_core.operating_point import ZoneName
+from pneumo_core.preprocess import laid
 
 Target = Literal["Normal", "Pneumonia"]
 
@@ -61,14 +62,12 @@ class Explanation:
     Attributes:
         cam: The map over the square that the network saw, and what it is worth in logits.
         film: The film itself, float32 (height, width) in [0, 1].
-        placed: The map laid over the film, float32 (height, width) in [0, 1]; 0 outside the crop.
         box: (top, left, height, width) of what the network saw, in pixels of the film.
         run: Name of the run.
     """
 
     cam: CamResult
     film: np.ndarray
-    placed: np.ndarray
     box: tuple[int, int, int, int]
     run: str
 
@@ -76,6 +75,14 @@ class Explanation:
     def map(self) -> np.ndarray:
         """The map over the network's square, float32 (S, S) in [0, 1]."""
         return self.cam.map
+
+    @property
+    def placed(self) -> np.ndarray:
+        """The map laid over the film, float32 (height, width) in [0, 1]; 0 outside the crop.
+
+        Made anew each time: it is as large as the film, and maps are kept by the dozen.
+        """
+        return laid(self.map, self.box, *self.film.shape)
 
     @property
     def evidence(self) -> np.ndarray:

@@ -313,7 +313,6 @@ class PneumoniaDetector:
                 Explanation(
                     cam=cam,
                     film=film,
-                    placed=preprocess.place(cam.map, *film.shape),
                     box=preprocess.box(*film.shape),
                     run=self.run.name,
                 )

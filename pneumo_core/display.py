@@ -188,12 +188,22 @@ def draw(film: np.ndarray, placed_map: np.ndarray, look: Look) -> np.ndarray:
     """
     if film.shape != placed_map.shape:
         raise ValueError(f"film {film.shape} and map {placed_map.shape} differ in shape")
-    grey = toned(film, look.contrast)[..., None] * 255
-    heat = np.clip(placed_map, 0, 1)
+    grey = toned(film, look.contrast)
+    drawn = np.empty((*film.shape, 3), np.uint8)
+    half = max(film.shape) / 1000 + 0.5  # pixels: of a contour
+    for rows in explain.bands(*film.shape):
+        # A contour needs the rows beside its own.
+        top, end = max(0, rows.start - 1), min(len(film), rows.stop + 1)
+        band = _drawn(grey[top:end, :, None] * 255, np.clip(placed_map[top:end], 0, 1), look, half)
+        drawn[rows] = band[rows.start - top : rows.stop - top]
+    return drawn
+
+
+def _drawn(grey: np.ndarray, heat: np.ndarray, look: Look, half: float) -> np.ndarray:
     table = colour_table(look.colours)
-    colours = table[np.rint(heat * 255).astype(np.uint8)]
     if look.mode == "contour":
-        return _contoured(grey, heat, table, look.opacity)
+        return _contoured(grey, heat, table, look.opacity, half)
+    colours = table[np.rint(heat * 255).astype(np.uint8)]
     share = {
         "blend": lambda: heat * look.opacity,
         "above": lambda: np.where((heat >= look.level) & (heat > 0), look.opacity, 0),
@@ -202,9 +212,10 @@ def draw(film: np.ndarray, placed_map: np.ndarray, look: Look) -> np.ndarray:
     return np.rint(grey * (1 - share) + colours * share).astype(np.uint8)
 
 
-def _contoured(grey: np.ndarray, heat: np.ndarray, table: np.ndarray, opacity: float) -> np.ndarray:
+def _contoured(
+    grey: np.ndarray, heat: np.ndarray, table: np.ndarray, opacity: float, half: float
+) -> np.ndarray:
     """Lines of even width on a dark edge, which keeps them visible on bone."""
-    half = max(heat.shape) / 1000 + 0.5  # pixels
     slope = np.hypot(*np.gradient(heat.astype(np.float64))) if min(heat.shape) > 1 else heat * 0
     drawn = np.repeat(grey, 3, 2)
     for level in CONTOURS:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 INPUT = "input"
 """What stands for the stage in the results of methods that read the input."""
 
+BAND = 2**20
+"""Pixels of a film that are coloured at a time."""
+
 NO_EVIDENCE = 1e-6
 """Evidence, in logits, whose peak is below this is rounding error: its map is blank."""
 
@@ -393,8 +396,18 @@ def overlay(pixels: np.ndarray, placed_map: np.ndarray, opacity: float = 0.6) ->
     """
     if pixels.shape != placed_map.shape:
         raise ValueError(f"film {pixels.shape} and map {placed_map.shape} differ in shape")
-    heat = np.clip(placed_map, 0, 1)
-    colours = colour_table()[np.rint(heat * 255).astype(np.uint8)]
-    share = (heat * np.clip(opacity, 0, 1))[..., None]
-    film = np.clip(pixels, 0, 1)[..., None] * 255
-    return np.rint(film * (1 - share) + colours * share).astype(np.uint8)
+    drawn = np.empty((*pixels.shape, 3), np.uint8)
+    for rows in bands(*pixels.shape):
+        heat = np.clip(placed_map[rows], 0, 1)
+        colours = colour_table()[np.rint(heat * 255).astype(np.uint8)]
+        share = (heat * np.clip(opacity, 0, 1))[..., None]
+        film = np.clip(pixels[rows], 0, 1)[..., None] * 255
+        drawn[rows] = np.rint(film * (1 - share) + colours * share).astype(np.uint8)
+    return drawn
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Rows to draw at a time: colours of all pixels of a large film at once take gigabytes."""
+    rows = max(1, BAND // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))

@@ -166,12 +166,7 @@ class Preprocess:
         Returns:
             float32 (height, width); 0 where the network saw nothing.
         """
-        top, left, box_height, box_width = self.box(height, width)
-        image = Image.fromarray(np.ascontiguousarray(heatmap, dtype=np.float32))
-        image = image.resize((box_width, box_height), Image.Resampling.BILINEAR)
-        placed = Image.new("F", (width, height), 0.0)
-        placed.paste(image, (left, top))
-        return np.asarray(placed)
+        return laid(heatmap, self.box(height, width), height, width)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -185,6 +180,18 @@ class Preprocess:
             RecipeError: For an unknown or missing key, or a value that makes no sense.
         """
         return build(cls, fields, "preprocess")
+
+
+def laid(
+    heatmap: np.ndarray, box: tuple[int, int, int, int], height: int, width: int
+) -> np.ndarray:
+    """Lay a map over the part of an image that it is of; see `Preprocess.place` and `box`."""
+    top, left, box_height, box_width = box
+    image = Image.fromarray(np.ascontiguousarray(heatmap, dtype=np.float32))
+    image = image.resize((box_width, box_height), Image.Resampling.BILINEAR)
+    placed = Image.new("F", (width, height), 0.0)
+    placed.paste(image, (left, top))
+    return np.asarray(placed)
 
 
 def _sharpened(square: np.ndarray, strength: float) -> np.ndarray:

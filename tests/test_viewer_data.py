@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pneumo_core import explain
 from pneumo_core.display import Contrast, Look, Preset, colour_table, draw, presets, toned
 from pneumo_core.explain import overlay
 from tests.browser.viewer.page import made_film
@@ -168,3 +169,13 @@ def test_each_mode_shows_the_map_where_it_should() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="differ in shape"):
         draw(FILM, MAP[:-1], Look())
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7])
+@pytest.mark.parametrize("mode", ["blend", "above", "contour", "off"])
+def test_a_picture_drawn_in_bands_has_no_seams(mode, rows, monkeypatch) -> None:
+    whole, overlaid = draw(FILM, MAP, Look(0.7, mode)), overlay(FILM, MAP, 0.7)
+    monkeypatch.setattr(explain, "BAND", rows * FILM.shape[1])
+    assert len(list(explain.bands(*FILM.shape))) == -(-len(FILM) // rows)
+    assert np.array_equal(draw(FILM, MAP, Look(0.7, mode)), whole)
+    assert np.array_equal(overlay(FILM, MAP, 0.7), overlaid)
