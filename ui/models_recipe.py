@@ -40,7 +40,7 @@ def facts(row: ModelRow) -> Iterator[tuple[str, str]]:
     yield "augmentation", augmentation_words(recipe.augmentation)
     yield "loss", loss_words(recipe.loss)
     yield "optimiser", _optimiser(recipe)
-    phases = [_phase(phase, recipe) for phase in recipe.phases]
+    phases = [phase_words(phase, recipe) for phase in recipe.phases]
     numbered = len(phases) > 1
     yield (
         "phases",
@@ -100,6 +100,28 @@ def loss_words(loss: Loss) -> str:
     return ", ".join(parts)
 
 
+def phase_words(phase: Phase, recipe: Recipe) -> str:
+    """How long and how fast a phase trains, and what it does its own way."""
+    schedule = words.SCHEDULES[phase.schedule]
+    parts = [words.PHASE.format(epochs=phase.epochs, lr=phase.lr, schedule=schedule)]
+    if phase.input_size is not None:
+        parts.append(words.PHASE_INPUT.format(size=phase.input_size))
+    if phase.freeze:
+        stages = len(ARCHITECTURES[recipe.model.architecture].stages)
+        parts.append(words.FROZEN.format(count=len(phase.freeze), all=stages))
+    if phase.sampler == "balanced":
+        parts.append(words.DRAWN)
+    if phase.patience:
+        parts.append(words.PATIENCE.format(count=phase.patience))
+    if phase.afresh:
+        parts.append(words.AFRESH)
+    if phase.loss is not None:
+        parts.append(loss_words(phase.loss))
+    if phase.augmentation is not None:
+        parts.append(augmentation_words(phase.augmentation))
+    return "; ".join(parts)
+
+
 def _network(row: ModelRow) -> str:
     network, networks = ARCHITECTURES[row.run.model.architecture].title, members(row.run)
     parts = [words.MEMBERS.format(count=len(networks), network=network) if networks else network]
@@ -119,25 +141,6 @@ def _optimiser(recipe: Recipe) -> str:
         if value:
             parts.append(text.format(value=value))
     return ", ".join(parts)
-
-
-def _phase(phase: Phase, recipe: Recipe) -> str:
-    schedule = words.SCHEDULES[phase.schedule]
-    parts = [words.PHASE.format(epochs=phase.epochs, lr=phase.lr, schedule=schedule)]
-    if phase.input_size is not None:
-        parts.append(words.PHASE_INPUT.format(size=phase.input_size))
-    if phase.freeze:
-        stages = len(ARCHITECTURES[recipe.model.architecture].stages)
-        parts.append(words.FROZEN.format(count=len(phase.freeze), all=stages))
-    if phase.sampler == "balanced":
-        parts.append(words.DRAWN)
-    if phase.patience:
-        parts.append(words.PATIENCE.format(count=phase.patience))
-    if phase.loss is not None:
-        parts.append(loss_words(phase.loss))
-    if phase.augmentation is not None:
-        parts.append(augmentation_words(phase.augmentation))
-    return "; ".join(parts)
 
 
 def _ran(row: ModelRow) -> str:

@@ -17,7 +17,7 @@ from pneumo_core.runs import Run, read_run
 from tests.model_runs import made_scores, write_run
 from tests.pages.conftest import OpenPage, words_of
 from ui.models_compare import auc_sentence
-from ui.models_recipe import augmentation_words, input_words, loss_words
+from ui.models_recipe import augmentation_words, input_words, loss_words, phase_words
 from ui.words import models as words
 
 PUBLISHED = {"auc": 0.9, "confusion": [30, 10, 4, 36], "note": "its best epoch was chosen on test"}
@@ -362,6 +362,7 @@ def test_recipes_in_words() -> None:
     from pneumo_core.augment import Augmentation
     from pneumo_core.losses import Loss
     from pneumo_core.preprocess import Preprocess
+    from pneumo_core.recipe import Phase, load_recipe
 
     assert augmentation_words(Augmentation()) == words.NO_AUGMENTATION
     assert augmentation_words(Augmentation(flip=0.5, gamma=0.35, blur=0.6)) == (
@@ -370,6 +371,12 @@ def test_recipes_in_words() -> None:
     assert set(vars(Augmentation())) <= words.AUGMENTATION.keys()
     assert input_words(Preprocess(299, 28, equalise="clahe")) == (
         "299 × 299 pixels, enlarged from 28, centre square, equalised by tiles (CLAHE)"
+    )
+    recipe = load_recipe("inceptionv3-two-phase")
+    phase = Phase(10, 0.0005, afresh=True, augmentation=Augmentation(blur=2, spare=0.5))
+    assert phase_words(phase, recipe) == (
+        "10 epochs at 0.0005, falling as a cosine; the epoch that is kept is one from here on; "
+        "blurred by up to 2 pixels, without blur, and without noise, in 50 % of cases"
     )
     assert loss_words(Loss("focal", balanced=True)) == (
         "focal, exponent 2, classes weighed by their rarity"
