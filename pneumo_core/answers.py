@@ -94,6 +94,14 @@ class Explanation:
         """Sum of the positive evidence for the target, in logits."""
         return self.cam.worth
 
+    @property
+    def seen(self) -> tuple[float, float, float, float] | None:
+        """`box` as shares of the film's sides; None where the network saw all of it."""
+        (height, width), (top, left, rows, columns) = self.film.shape, self.box
+        if (rows, columns) == (height, width):
+            return None
+        return top / height, left / width, rows / height, columns / width
+
     def overlay(self, opacity: float = 0.6) -> np.ndarray:
         """The map in colour over the film, uint8 (height, width, 3); opacity in [0, 1]."""
         return overlay(self.film, self.placed, opacity)

@@ -1,7 +1,7 @@
 """Many films read one after the other: a row for each, whatever it turns out to be.
 
-One bad file never stops the rest: its row says what is wrong with it. A row keeps no pixels but one
-small overlay, so that hundreds of films fit into a session's memory.
+One bad file never stops the rest: its row says what is wrong with it. A row keeps no pixels but two
+small pictures, so that hundreds of films fit into a session's memory.
 """
 
 import csv
@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,8 @@ from pneumo_core.images import read_image
 from pneumo_core.novelty import Novelty
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.preprocess import Preprocess
+from pneumo_core.report import MapFacts
+from pneumo_core.report_pictures import enlarged, pixels_sha256
 from pneumo_core.spreadsheet import harmless
 
 if TYPE_CHECKING:
@@ -42,7 +45,10 @@ PATIENCE = 2.0
 """Seconds of reading after which films that are there go on: a bad file may take 8 on its own."""
 
 OVERLAY = 512
-"""Longest side of the overlay that a row keeps, in pixels."""
+"""Longest side of the pictures that a row keeps, in pixels."""
+
+THUMBNAIL = 192
+"""Longest side of `BatchRow.thumbnail`, in pixels."""
 
 Order = Literal["pneumonia", "uncertain", "given"]
 """Most likely pneumonia first, nearest to the threshold first, or as the files came."""
@@ -59,9 +65,14 @@ class BatchRow:
         prediction: The verdict.
         novelty: Whether it looks like the films the model knows; None also where that is unknown.
         overlay: The map over the film, a JPEG of at most `OVERLAY` pixels along a side.
+        picture: The film alone, the same way.
+        seen: As `Explanation.seen`.
+        map: What the map is.
+        image_sha256: Of the film's pixels, see `pixels_sha256`.
         kind: Of the file, such as "JPEG".
         width, height: Of the film, in pixels.
         warnings: What the file itself says against a verdict, such as a patient's age.
+        number: Its place among the files, from 1.
     """
 
     name: str
@@ -70,10 +81,24 @@ class BatchRow:
     prediction: Prediction | None = None
     novelty: Novelty | None = None
     overlay: bytes = field(default=b"", repr=False)
+    picture: bytes = field(default=b"", repr=False)
+    seen: tuple[float, float, float, float] | None = None
+    map: MapFacts | None = None
+    image_sha256: str = ""
     kind: str = ""
     width: int = 0
     height: int = 0
     warnings: tuple[str, ...] = ()
+    number: int = 0
+
+    @cached_property
+    def thumbnail(self) -> bytes:
+        """The overlay, smaller: a JPEG; b"" where there is none."""
+        if not self.overlay:
+            return b""
+        small = Image.open(io.BytesIO(self.overlay))
+        small.thumbnail((THUMBNAIL, THUMBNAIL))
+        return _jpeg(small, quality=80)
 
     @property
     def withheld(self) -> bool:
@@ -114,8 +139,10 @@ def read_groups(
     layer: str | None = None,
 ) -> Iterator[list[BatchRow]]:
     """Read as `read_batch`, and give the rows of films that went through the network together."""
+    done = 0
     for group in _groups(files):
-        rows = _read(detector, group, point, method, layer)
+        rows = _read(detector, group, point, method, layer, first=done + 1)
+        done += len(rows)
         group.clear()  # whoever asks for rows may take a while until the next ones
         yield rows
 
@@ -158,6 +185,7 @@ def _read(
     point: OperatingPoint,
     method: str,
     layer: str | None,
+    first: int,
 ) -> list[BatchRow]:
     films = {place: film for place, (_, film) in enumerate(group) if isinstance(film, GreyImage)}
     verdicts = dict(zip(films, detector.predict_many(list(films.values()), point), strict=True))
@@ -168,22 +196,29 @@ def _read(
         maps |= zip(called, drawn, strict=True)
     rows = []
     for place, (file, film) in enumerate(group):
+        number = first + place
         key = "" if file.data is None else hashlib.sha256(file.data).hexdigest()
         if isinstance(film, str):
-            rows.append(BatchRow(file.name, key, film))
+            rows.append(BatchRow(file.name, key, film, number=number))
             continue
         height, width = film.pixels.shape
+        picture, cam = _small(film.pixels), maps[place]
         rows.append(
             BatchRow(
                 name=file.name,
                 key=key,
                 prediction=verdicts[place],
                 novelty=detector.novelty(film),
-                overlay=_jpeg(film.pixels, maps[place].map, detector.run.preprocess),
+                overlay=_jpeg(_overlaid(picture, cam.map, detector.run.preprocess)),
+                picture=_jpeg(picture),
+                seen=cam.seen,
+                map=MapFacts.of(cam.cam),
+                image_sha256=pixels_sha256(film.pixels),
                 kind=film.kind,
                 width=width,
                 height=height,
                 warnings=_warnings(film),
+                number=number,
             )
         )
     return rows
@@ -195,15 +230,21 @@ def _warnings(film: GreyImage) -> tuple[str, ...]:
     return tuple(remark.words for remark in remarks(film.dicom) if remark.warns)
 
 
-def _jpeg(film: np.ndarray, cam: np.ndarray, preprocess: Preprocess) -> bytes:
-    """Lay a map over a film that is taken down first: at full size it takes four times as long."""
+def _small(film: np.ndarray) -> Image.Image:
     small = Image.fromarray(np.rint(film * 255).astype(np.uint8))
     small.thumbnail((OVERLAY, OVERLAY), reducing_gap=3.0)
+    return enlarged(small)
+
+
+def _overlaid(small: Image.Image, cam: np.ndarray, preprocess: Preprocess) -> Image.Image:
+    """Lay a map over a film that was taken down: at full size it takes four times as long."""
     pixels = np.asarray(small, np.float32) / 255
+    return Image.fromarray(overlay(pixels, preprocess.place(cam, *pixels.shape)))
+
+
+def _jpeg(picture: Image.Image, quality: int = 88) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(overlay(pixels, preprocess.place(cam, *pixels.shape))).save(
-        buffer, "JPEG", quality=88
-    )
+    picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -224,6 +265,7 @@ def ordered(rows: Iterable[BatchRow], order: Order) -> list[BatchRow]:
 
 
 COLUMNS = (
+    "film",
     "file",
     "probability",
     "verdict",
@@ -250,6 +292,7 @@ def as_csv(rows: Iterable[BatchRow]) -> str:
         said, found = row.prediction, row.novelty
         writer.writerow(
             [
+                row.number,
                 harmless(row.name),
                 f"{said.probability:.6f}" if said else "",
                 said.prediction if said else "",
@@ -270,13 +313,13 @@ def as_csv(rows: Iterable[BatchRow]) -> str:
 
 
 def overlays(rows: Iterable[BatchRow]) -> bytes:
-    """Pack the overlays into a ZIP archive, each named after its place and its file."""
+    """Pack the overlays into a ZIP archive, each named after its number and its file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for number, row in enumerate(rows, 1):
+        for row in rows:
             if row.overlay:
                 # The name is a stranger's: nothing of it may lead out of the folder.
                 stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in row.name)
-                member = zipfile.ZipInfo(f"{number:03d}-{stem}.jpg", (1980, 1, 1, 0, 0, 0))
+                member = zipfile.ZipInfo(f"{row.number:03d}-{stem}.jpg", (1980, 1, 1, 0, 0, 0))
                 archive.writestr(member, row.overlay)
     return buffer.getvalue()

@@ -5,7 +5,7 @@ user typed: no name of a file, no tag, no path. The same cases give the same byt
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -207,10 +207,7 @@ class CaseReport:
             if explanation.run != model.run:
                 raise DataError("The map is another model's: draw it anew.")
             overlay, facts = overlay_picture(explanation), MapFacts.of(explanation.cam)
-            height, width = explanation.film.shape
-            top, left, rows, columns = explanation.box
-            if (rows, columns) != (height, width):
-                seen = (top / height, left / width, rows / height, columns / width)
+            seen = explanation.seen
         return cls(
             model=model,
             prediction=prediction,
@@ -244,25 +241,62 @@ class CaseReport:
         return float(at_other_prevalence(chance, here, self.prevalence))
 
 
-def to_html(cases: Sequence[CaseReport]) -> str:
+@dataclass(frozen=True)
+class Cover:
+    """What the first sheet of a batch's report says besides its table of contents.
+
+    Attributes:
+        name: As the user typed it; "" for none.
+        notes: As the user typed them; "" for none.
+        unread: Number in the batch of each file that could not be read, and the reason.
+    """
+
+    name: str = ""
+    notes: str = ""
+    unread: tuple[tuple[int, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _typed(self.name, LONGEST_NAME, "name").replace("\n", " "))
+        object.__setattr__(self, "notes", _typed(self.notes, LONGEST_NOTES, "notes"))
+
+
+Progress = Callable[[float], object]
+"""Called with the share that is done, from 0 to 1; what it raises ends the work."""
+
+
+def to_html(
+    cases: Sequence[CaseReport], cover: Cover | None = None, progress: Progress = lambda _: None
+) -> str:
     """Write a report as one HTML file: no scripts, nothing from elsewhere, A4 when printed.
 
-    Of several cases a table of contents comes first, the most likely pneumonia at its top, and
-    the cases follow in that order.
+    Of several cases, and where there is a cover, a table of contents comes first, the most likely
+    pneumonia at its top, and the cases follow in that order. If they are of one model at one
+    operating point, what is to be said of it is said there, once.
+
+    Args:
+        cases: 1 to `MOST`.
+        cover: Of a batch.
+        progress: Told how far it is.
 
     Raises:
         DataError: No case, or more than `MOST`.
     """
     from pneumo_core.report_html import html
 
-    return html(in_order(cases))
+    return html(in_order(cases), _cover(cases, cover), progress)
 
 
-def to_pdf(cases: Sequence[CaseReport]) -> bytes:
+def to_pdf(
+    cases: Sequence[CaseReport], cover: Cover | None = None, progress: Progress = lambda _: None
+) -> bytes:
     """Write a report as a PDF; otherwise as `to_html`."""
     from pneumo_core.report_pdf import pdf
 
-    return pdf(in_order(cases))
+    return pdf(in_order(cases), _cover(cases, cover), progress)
+
+
+def _cover(cases: Sequence[CaseReport], cover: Cover | None) -> Cover | None:
+    return Cover() if cover is None and len(cases) > 1 else cover
 
 
 def in_order(cases: Sequence[CaseReport]) -> list[CaseReport]:

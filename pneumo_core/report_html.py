@@ -9,10 +9,12 @@ from html import escape
 
 from pneumo_core import report_words as words
 from pneumo_core.explain import colour_table
-from pneumo_core.report import CaseReport
+from pneumo_core.report import CaseReport, Cover, Progress
 from pneumo_core.report_pictures import Picture
 from pneumo_core.report_scale import scale, spoken, svg
 from pneumo_core.report_words import Section
+
+_Columns = tuple[tuple[Section, ...], tuple[Section, ...]]
 
 _STYLE = """
 @page { size: A4; margin: 12mm }
@@ -52,11 +54,12 @@ tbody th { color: #4d5966 }
 section td { min-width: 5.5em }
 section th { min-width: 9.5em }
 code { font: .82em/1.3 ui-monospace, "DejaVu Sans Mono", monospace; word-break: break-all }
-.contents th, .contents td { border-bottom: 1px solid #e1e5ea; padding: .25em .6em .25em 0 }
-.contents th, .contents td { white-space: nowrap }
-.contents td.name { white-space: normal; width: 40% }
-.contents thead th { font-weight: 600; color: #4d5966 }
+.list th, .list td { border-bottom: 1px solid #e1e5ea; padding: .25em .6em .25em 0 }
+.list th, .list td { white-space: nowrap; min-width: 0 }
+.list td.name { white-space: normal; width: 40% }
+.list thead th { font-weight: 600; color: #4d5966 }
 .contents tr { break-inside: avoid }
+.contents section:has(tr) { break-inside: auto }
 a { color: #0b5cad }
 .notes { white-space: pre-wrap }
 article + article, .contents + article { border-top: 2px solid #1c2430; margin-top: 3em;
@@ -72,14 +75,19 @@ article + article, .contents + article { border-top: 2px solid #1c2430; margin-t
 @media (max-width: 640px) {
   .films, .columns, .verdict { flex-direction: column; align-items: stretch }
   figure { max-width: none }
-  .contents th, .contents td { white-space: normal }
+  .list th, .list td { white-space: normal }
 }
 """
 
 
-def html(cases: Sequence[CaseReport]) -> str:
-    """Write cases, in a report's order, as a page; of several with a table of contents."""
-    pages = "".join(map(_case, cases))
+def html(cases: Sequence[CaseReport], cover: Cover | None, progress: Progress) -> str:
+    """Write cases, in a report's order, as a page, with a table of contents where asked."""
+    shared = words.shared_sections(cases) if cover else ((), ())
+    pages = []
+    for done, case in enumerate(cases):
+        progress(done / len(cases))
+        pages.append(_case(case, shared=any(shared)))
+    first = _contents(cases, cover, shared) if cover else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -87,11 +95,11 @@ def html(cases: Sequence[CaseReport]) -> str:
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         '<meta name="referrer" content="no-referrer">'
         f"<title>{words.HEADING}</title><style>{_STYLE}</style></head>"
-        f"<body>{_contents(cases) if len(cases) > 1 else ''}{pages}</body></html>\n"
+        f"<body>{first}{''.join(pages)}</body></html>\n"
     )
 
 
-def _contents(cases: Sequence[CaseReport]) -> str:
+def _contents(cases: Sequence[CaseReport], cover: Cover, shared: _Columns) -> str:
     header, rows = words.contents(cases)
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join(
@@ -100,11 +108,11 @@ def _contents(cases: Sequence[CaseReport]) -> str:
         for case, (first, *rest) in zip(cases, rows, strict=True)
     )
     return (
-        f'<div class="contents"><header><h1>{words.HEADING}</h1>'
-        f'<p class="quiet">{escape(cases[0].date)}</p></header>'
-        f'<p class="notice">{escape(words.FOOTER)}</p><p>{escape(words.summary(cases))}</p>'
-        f"<h2>{words.CONTENTS}</h2>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="contents">{_head(cover.name or words.HEADING, cases[0].date)}'
+        f"<p>{escape(words.summary(cases, cover))}</p>{_notes(cover.notes)}"
+        f'<section><h2>{words.CONTENTS}</h2><table class="list"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></section>"
+        f"{_section(left) if (left := words.unread(cover)) else ''}{_columns(shared)}</div>"
     )
 
 
@@ -112,23 +120,26 @@ def _listed(cell: str, name: str) -> str:
     return f"<td{' class=name' if name and cell == name else ''}>{escape(cell)}</td>"
 
 
-def _case(case: CaseReport) -> str:
-    left, right = words.sections(case)
+def _case(case: CaseReport, shared: bool) -> str:
     number = f' id="film-{case.number}"' if case.number is not None else ""
     parts = [
-        f'<header><h1>{escape(case.title)}</h1><p class="kind quiet">{words.HEADING}, '
-        f"{escape(case.date)}</p></header>",
-        f'<p class="notice">{escape(words.FOOTER)}</p>',
+        _head(case.title, case.date),
         _objections(words.objections(case)),
         f'<div class="verdict"><strong>{words.verdict(case)}</strong>'
         f"<p>{escape(words.note(case))}</p></div>",
         _scale(case),
         _films(case),
-        f'<div class="columns"><div>{"".join(map(_section, left))}</div>'
-        f"<div>{''.join(map(_section, right))}</div></div>",
+        _columns(words.sections(case, shared)),
         _notes(case.notes),
     ]
     return f"<article{number}>{''.join(parts)}</article>"
+
+
+def _head(title: str, date: str) -> str:
+    return (
+        f'<header><h1>{escape(title)}</h1><p class="kind quiet">{words.HEADING}, {escape(date)}'
+        f'</p></header><p class="notice">{escape(words.FOOTER)}</p>'
+    )
 
 
 def _objections(sentences: Sequence[str]) -> str:
@@ -180,6 +191,11 @@ def _colours() -> str:
         f'<span class="colours">{words.WEAKEST}<svg preserveAspectRatio="none" viewBox="0 0 64 1" '
         f'aria-hidden="true">{steps}</svg>{words.STRONGEST}</span>'
     )
+
+
+def _columns(columns: _Columns) -> str:
+    both = "".join(f"<div>{''.join(map(_section, column))}</div>" for column in columns if column)
+    return f'<div class="columns">{both}</div>'
 
 
 def _section(section: Section) -> str:

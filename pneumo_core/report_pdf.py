@@ -5,7 +5,7 @@ bytes, because neither a clock nor a random number goes in.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from threading import Lock
@@ -32,7 +32,7 @@ from reportlab.platypus import (
 )
 
 from pneumo_core import report_words as words
-from pneumo_core.report import CaseReport
+from pneumo_core.report import CaseReport, Cover, Progress
 from pneumo_core.report_pdf_parts import (
     BOLD,
     COLUMN,
@@ -61,18 +61,20 @@ _ONE_AT_A_TIME = Lock()
 """ReportLab keeps its fonts, and which of their letters a document uses, for the whole process."""
 
 
-def pdf(cases: Sequence[CaseReport]) -> bytes:
-    """Write cases, in a report's order, as a PDF; of several with a table of contents."""
+def pdf(cases: Sequence[CaseReport], cover: Cover | None, progress: Progress) -> bytes:
+    """Write cases, in a report's order, as a PDF, with a table of contents where asked."""
     with _ONE_AT_A_TIME:
         register_fonts()
-        if len(cases) == 1:
-            return _Sheets().written(cases)
+        if cover is None:
+            return _Sheets(progress).written(cases)
         # On which page each film is becomes known in a pass without pictures.
-        draft = _Sheets()
+        draft = _Sheets(lambda share: progress(0.5 * share))
         draft.written(
-            [replace(case, film=_blank(case.film), overlay=_blank(case.overlay)) for case in cases]
+            [replace(case, film=_blank(case.film), overlay=_blank(case.overlay)) for case in cases],
+            cover,
         )
-        return _Sheets(draft.pages).written(cases)
+        final = _Sheets(lambda share: progress(0.5 + 0.5 * share), draft.pages)
+        return final.written(cases, cover)
 
 
 def _style(size: float, colour: str = INK, font: str = REGULAR, **more: Any) -> ParagraphStyle:
@@ -98,19 +100,30 @@ _LINK = _style(7.6, "#0b5cad")
 _BARE = [(f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")]
 
 
+_ROWS = [
+    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("LEFTPADDING", (0, 0), (-1, -1), 0),
+    ("RIGHTPADDING", (0, 0), (-1, -1), 4),
+    ("TOPPADDING", (0, 0), (-1, -1), 0),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
+]
+
+
 class _Sheets:
     """One pass over a report.
 
     Attributes:
+        progress: Told how far it is.
         known: Pages of films by number, from an earlier pass.
         pages: The same, from this one.
     """
 
-    def __init__(self, known: Mapping[int, int] = MappingProxyType({})) -> None:
+    def __init__(self, progress: Progress, known: Mapping[int, int] = MappingProxyType({})) -> None:
+        self.progress = progress
         self.known = known
         self.pages: dict[int, int] = {}
 
-    def written(self, cases: Sequence[CaseReport]) -> bytes:
+    def written(self, cases: Sequence[CaseReport], cover: Cover | None = None) -> bytes:
         buffer = io.BytesIO()
         document = BaseDocTemplate(
             buffer,
@@ -128,15 +141,25 @@ class _Sheets:
         height = A4[1] - 2 * _MARGIN
         frame = Frame(_MARGIN, _MARGIN, WIDTH * mm, height, 0, 0, 0, 0)
         document.addPageTemplates(PageTemplate("sheet", [frame], onPage=_foot))
+        document.setProgressCallBack(self._tell(len(cases)))
         story: list[Flowable] = []
-        if len(cases) > 1:
-            story += [*self._contents(cases), PageBreak()]
+        shared = words.shared_sections(cases) if cover else ((), ())
+        if cover:
+            story += [*self._contents(cases, cover), *_columns(shared), PageBreak()]
         for place, case in enumerate(cases):
-            story += ([PageBreak()] if place else []) + self._case(case)
+            story += ([PageBreak()] if place else []) + self._case(case, shared=any(shared))
         document.build(story)
         return buffer.getvalue()
 
-    def _contents(self, cases: Sequence[CaseReport]) -> list[Flowable]:
+    def _tell(self, films: int) -> Callable[[str, int], None]:
+        """What ReportLab calls at every part of a sheet; `pages` says which films are done."""
+
+        def tell(_kind: str, _value: int) -> None:
+            self.progress(len(self.pages) / films)
+
+        return tell
+
+    def _contents(self, cases: Sequence[CaseReport], cover: Cover) -> list[Flowable]:
         header, rows = words.contents(cases)
         cells = [[_text(cell, _STRONG) for cell in (*header, "Page")]]
         for case, (first, *rest) in zip(cases, rows, strict=True):
@@ -156,20 +179,24 @@ class _Sheets:
                 ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
             ],
         )
+        left = words.unread(cover)
         return [
-            *_head(words.HEADING, cases[0].date),
-            _text(words.summary(cases)),
+            *_head(cover.name or words.HEADING, _aside(cases[0])),
+            _text(words.summary(cases, cover)),
+            *_notes(cover.notes),
+            *_remark(cover.name + cover.notes),
             Spacer(0, 3 * mm),
             _text(words.CONTENTS, _HEADING),
             table,
+            Spacer(0, 3 * mm),
+            *(_list(left) if left else ()),
         ]
 
-    def _case(self, case: CaseReport) -> list[Flowable]:
-        left, right = words.sections(case)
+    def _case(self, case: CaseReport, shared: bool) -> list[Flowable]:
         parts: list[Flowable] = []
         if case.number is not None:
             parts.append(Place(case.number, f"Film {case.number}", self.pages))
-        parts += _head(case.title, f"{words.HEADING}, {case.date}")
+        parts += _head(case.title, _aside(case))
         if objections := words.objections(case):
             parts += [_boxed(objections), Spacer(0, 1.5 * mm)]
         parts.append(
@@ -181,22 +208,8 @@ class _Sheets:
             said = case.prediction
             marks = scale(said.probability, said.threshold, case.model.zones)
             parts += [Spacer(0, 1 * mm), ZoneScale(marks)]
-        parts += [Spacer(0, 3 * mm), *_films(case)]
-        parts.append(
-            _side_by_side(
-                [_section(each) for each in left],
-                [_section(each) for each in right],
-                COLUMN,
-                "TOP",
-            )
-        )
-        if case.notes:
-            first, *rest = (_text(line or " ") for line in case.notes.split("\n"))
-            top = [Rule(WIDTH * mm), _text(words.NOTES, _HEADING), first]
-            parts += [Spacer(0, 1 * mm), KeepTogether(top), *rest]
-        if not _printable(case.name + case.notes):
-            parts.append(_text(words.UNPRINTABLE, _SMALL))
-        return parts
+        parts += [Spacer(0, 3 * mm), *_films(case), *_columns(words.sections(case, shared))]
+        return [*parts, *_notes(case.notes), *_remark(case.name + case.notes)]
 
 
 def _blank(picture: Picture | None) -> Picture | None:
@@ -209,6 +222,10 @@ def _foot(canvas: Any, document: Any) -> None:
     canvas.setFillColor(HexColor(QUIET))
     canvas.drawString(_MARGIN, 7 * mm, words.FOOTER)
     canvas.drawRightString(A4[0] - _MARGIN, 7 * mm, f"{document.page}")
+
+
+def _aside(case: CaseReport) -> str:
+    return f"{words.HEADING}, {case.date}"
 
 
 def _head(title: str, aside: str) -> list[Flowable]:
@@ -260,6 +277,27 @@ def _films(case: CaseReport) -> list[Flowable]:
     return [_side_by_side(film, overlay, COLUMN, "TOP"), Spacer(0, 2 * mm)] if film else []
 
 
+def _columns(columns: tuple[tuple[Section, ...], ...]) -> list[Flowable]:
+    left, right = ([_section(each) for each in column] for column in columns)
+    return [_side_by_side(left, right, COLUMN, "TOP")] if left or right else []
+
+
+def _notes(notes: str) -> list[Flowable]:
+    if not notes:
+        return []
+    first, *rest = (_text(line or " ") for line in notes.split("\n"))
+    top = [Rule(WIDTH * mm), _text(words.NOTES, _HEADING), first]
+    return [Spacer(0, 1 * mm), KeepTogether(top), *rest]
+
+
+def _list(section: Section) -> list[Flowable]:
+    """A section as wide as the sheet, which may go on on the next one."""
+    names = max(_width(name) for name, _ in section.rows) + 12
+    rows = [[_text(name, _NAME), _text(text)] for name, text in section.rows]
+    table = Table(rows, [names, WIDTH * mm - names], style=_ROWS)
+    return [Rule(WIDTH * mm), _text(section.title, _HEADING), table, Spacer(0, 3 * mm)]
+
+
 def _section(section: Section) -> Flowable:
     start = [Rule(COLUMN), _text(section.title, _HEADING)]
     parts: list[Flowable] = [_text(each) for each in section.sentences]
@@ -274,13 +312,7 @@ def _section(section: Section) -> Flowable:
             Table(
                 cells,
                 [names, COLUMN - names],
-                style=[
-                    ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                    ("LEFTPADDING", (0, 0), (-1, -1), 0),
-                    ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-                    ("TOPPADDING", (0, 0), (-1, -1), 0),
-                    ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
-                ],
+                style=_ROWS,
             )
         )
     if section.remark:
@@ -304,6 +336,10 @@ def _text(text: str, style: ParagraphStyle = _TEXT) -> Paragraph:
 
 def _width(text: str) -> float:
     return pdfmetrics.stringWidth(text, REGULAR, _TEXT.fontSize)
+
+
+def _remark(typed: str) -> list[Flowable]:
+    return [] if _printable(typed) else [_text(words.UNPRINTABLE, _SMALL)]
 
 
 def _printable(text: str) -> bool:

@@ -15,7 +15,7 @@ PICTURE = 800
 """Longest side of a picture, in pixels: 230 dots an inch as printed."""
 
 _SMALL = 400
-"""Pictures below this are enlarged by whole pixels, so that no viewer blurs them."""
+"""Pictures are enlarged up to this."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,20 @@ def overlay_picture(explanation: "Explanation") -> Picture:
     return _picture(overlay(*small))
 
 
+def jpeg_picture(data: bytes) -> Picture:
+    """A JPEG as it is."""
+    return Picture(data, "jpeg", *Image.open(io.BytesIO(data)).size)
+
+
+def enlarged(image: Image.Image) -> Image.Image:
+    """A small picture enlarged by whole pixels, so that no viewer blurs it; a larger one itself."""
+    factor = _SMALL // max(image.size)
+    if factor <= 1:
+        return image
+    size = image.width * factor, image.height * factor
+    return image.resize(size, Image.Resampling.NEAREST)
+
+
 def _taken_down(pixels: np.ndarray) -> np.ndarray:
     """Pixels in [0, 1], float32, of a longest side of `PICTURE` at most."""
     height, width = pixels.shape
@@ -70,12 +84,8 @@ def _taken_down(pixels: np.ndarray) -> np.ndarray:
 
 def _picture(pixels: np.ndarray) -> Picture:
     """Encode uint8 (H, W) or (H, W, 3)."""
-    image = Image.fromarray(pixels)
+    image = enlarged(Image.fromarray(pixels))
     kind, options = "jpeg", {"quality": 90, "subsampling": 0}
-    factor = _SMALL // max(image.size)
-    if factor > 1:
-        size = image.width * factor, image.height * factor
-        image = image.resize(size, Image.Resampling.NEAREST)
     if max(image.size) <= _SMALL:
         kind, options = "png", {"optimize": True}
     buffer = io.BytesIO()

@@ -1,7 +1,7 @@
 """What a report says of a film, in words: one text for the page and the PDF alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pneumo_core import CLASS_NAMES, NOTICE, __version__
@@ -11,7 +11,7 @@ from pneumo_core.similar import NEAREST, pneumonia_share
 from pneumo_core.threshold_report import FIGURES, figure_words
 
 if TYPE_CHECKING:
-    from pneumo_core.report import CaseReport, ModelFacts
+    from pneumo_core.report import CaseReport, Cover, ModelFacts
     from pneumo_core.trust import Trust
 
 HEADING = "PneumoLens report"
@@ -20,6 +20,8 @@ CALLED = {"Pneumonia": "Called pneumonia", "Normal": "Called normal"}
 WITHHELD = "No verdict"
 WITHHELD_NOTE = "The film does not look like a front view of a chest, so there is no verdict on it."
 NOTES = "Notes"
+UNREAD = "Files that could not be read"
+FILE = "File {number}"
 CONTENTS = "Films, the most likely pneumonia first"
 FILM, FILM_SEEN = "The film", "The film; the network sees the dashed square"
 WEAKEST, STRONGEST = "no evidence", "most"
@@ -96,11 +98,43 @@ def map_caption(case: "CaseReport") -> str:
     return f"{start} {worth} It shows where the network's evidence lies, not where a disease is."
 
 
-def sections(case: "CaseReport") -> tuple[tuple[Section, ...], tuple[Section, ...]]:
-    """All that stands below the pictures, in two columns."""
+def sections(
+    case: "CaseReport", shared: bool = False
+) -> tuple[tuple[Section, ...], tuple[Section, ...]]:
+    """All that stands below the pictures, in two columns.
+
+    Args:
+        case: The film.
+        shared: Whether `shared_sections` stand elsewhere.
+    """
+    known = [*_familiar(case), *_trust(case.trust), *_similar(case)]
+    if shared:
+        there = () if case.prediction is None else _meaning(case).sentences
+        if there:
+            known = [Section(_where(case), there), *known]
+        return tuple(known), (Section("What this is of", rows=tuple(_film_rows(case))),)
     meaning = [] if case.prediction is None else [_meaning(case)]
-    left = [*meaning, *_familiar(case), *_trust(case.trust), *_similar(case)]
-    return tuple(left), (_model(case.model), _identity(case))
+    identity = Section("What this is of", rows=(*_model_rows(case), *_film_rows(case)))
+    return (*meaning, *known), (_model(case.model), identity)
+
+
+def shared_sections(
+    cases: Sequence["CaseReport"],
+) -> tuple[tuple[Section, ...], tuple[Section, ...]]:
+    """What is true of all films of a batch, in two columns; nothing if it differs among them."""
+    first = cases[0]
+    if any((one.model, one.prevalence) != (first.model, first.prevalence) for one in cases):
+        return (), ()
+    judged = next((one for one in cases if one.prediction is not None), None)
+    meaning = () if judged is None else (replace(_meaning(judged), sentences=()),)
+    identity = Section("What this is of", rows=tuple(_model_rows(first)))
+    return (*meaning, identity), (_model(first.model),)
+
+
+def unread(cover: "Cover") -> Section | None:
+    """The files that could not be read, with the reasons; None where there are none."""
+    rows = tuple((FILE.format(number=number), reason) for number, reason in cover.unread)
+    return Section(UNREAD, rows=rows) if rows else None
 
 
 def contents(cases: Sequence["CaseReport"]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -123,7 +157,7 @@ def contents(cases: Sequence["CaseReport"]) -> tuple[tuple[str, ...], list[tuple
     return header, rows
 
 
-def summary(cases: Sequence["CaseReport"]) -> str:
+def summary(cases: Sequence["CaseReport"], cover: "Cover") -> str:
     """How many films, and how they were called, by which model at which threshold."""
     called = [case.prediction.prediction for case in cases if case.prediction is not None]
     ill, well = (called.count(name) for name in CLASS_NAMES[::-1])
@@ -137,15 +171,16 @@ def summary(cases: Sequence["CaseReport"]) -> str:
         f"{title}, operating point “{name}”, threshold {threshold}"
         for title, name, threshold in sorted(models)
     )
-    return f"{len(cases)} films: {ill} called pneumonia, {well} called normal{withheld}. By {by}."
+    films = "1 film" if len(cases) == 1 else f"{len(cases)} films"
+    count = len(cover.unread)
+    unread = f" {count} {'file' if count == 1 else 'files'} could not be read." if count else ""
+    return f"{films}: {ill} called pneumonia, {well} called normal{withheld}. By {by}.{unread}"
 
 
 def _meaning(case: "CaseReport") -> Section:
     model, clinic = case.model, case.clinic
     if clinic is None:
-        share = 100 * model.counts.positives / model.counts.n
         ppv, npv = model.figures["ppv"], model.figures["npv"]
-        title = f"What a call means where {share:.3g} % have pneumonia"
         sentences: tuple[str, ...] = ()
         remark = (
             "As among the test films. Where pneumonia is rarer, a call of pneumonia means less "
@@ -153,7 +188,6 @@ def _meaning(case: "CaseReport") -> Section:
         )
     else:
         ppv, npv = clinic.ppv, clinic.npv
-        title = f"What a call means where {100 * clinic.prevalence:g} % have pneumonia"
         there = case.probability_there
         sentences = (
             ()
@@ -171,7 +205,15 @@ def _meaning(case: "CaseReport") -> Section:
         ("Pneumonia if called so (PPV)", figure_words("ppv", ppv)),
         ("None if called normal (NPV)", figure_words("npv", npv)),
     )
-    return Section(title, sentences, rows=rows, remark=remark)
+    return Section(_where(case), sentences, rows=rows, remark=remark)
+
+
+def _where(case: "CaseReport") -> str:
+    counts = case.model.counts
+    share = f"{100 * counts.positives / counts.n:.3g}"
+    if case.prevalence is not None:
+        share = f"{100 * case.prevalence:g}"
+    return f"What a call means where {share} % have pneumonia"
 
 
 def _familiar(case: "CaseReport") -> list[Section]:
@@ -229,14 +271,17 @@ def _model(model: "ModelFacts") -> Section:
     return Section("The model", rows=tuple(rows), remark=remark)
 
 
-def _identity(case: "CaseReport") -> Section:
-    model = case.model
-    rows = [
+def _model_rows(case: "CaseReport") -> list[tuple[str, str]]:
+    return [
         ("Date", case.date),
-        *((("Known answer", case.truth),) if case.truth else ()),
         ("Software", f"PneumoLens {__version__}"),
-        ("Run", model.run),
-        ("SHA-256 of its weights", model.weights_sha256),
+        ("Run", case.model.run),
+        ("SHA-256 of its weights", case.model.weights_sha256),
+    ]
+
+
+def _film_rows(case: "CaseReport") -> list[tuple[str, str]]:
+    return [
+        *((("Known answer", case.truth),) if case.truth else ()),
         ("SHA-256 of the film's pixels", case.image_sha256),
     ]
-    return Section("What this is of", rows=tuple(rows))

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from pneumo_core import batch
 from pneumo_core.archive import Candidate, candidates
 from pneumo_core.batch import (
     OVERLAY,
+    THUMBNAIL,
     TOGETHER,
     BatchRow,
     as_csv,
@@ -22,6 +24,9 @@ from pneumo_core.batch import (
     read_groups,
 )
 from pneumo_core.detector import PneumoniaDetector
+from pneumo_core.images import read_image
+from pneumo_core.report import MapFacts
+from pneumo_core.report_pictures import pixels_sha256
 from tests import dicom_files
 
 
@@ -62,7 +67,28 @@ def test_each_film_is_judged_as_it_is_alone(rows, films, detector):
         assert row.prediction.prediction == alone.prediction
         assert row.prediction.logit == pytest.approx(alone.logit, abs=1e-4)
         assert row.key == hashlib.sha256(film).hexdigest()
+        assert row.image_sha256 == pixels_sha256(read_image(film).pixels)
+        drawn = MapFacts.of(detector.explain(film).cam)
+        assert row.map.worth == pytest.approx(drawn.worth, abs=1e-4)
+        assert replace(row.map, worth=0, against=0) == replace(drawn, worth=0, against=0)
         assert (row.width, row.height, row.kind) == (52, 40, "PNG")
+
+
+def test_a_row_keeps_its_place_among_the_files(rows):
+    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+    table = list(csv.DictReader(io.StringIO(as_csv(ordered(rows, "pneumonia")))))
+    assert {line["film"]: line["file"] for line in table}["3"] == "film 1"
+
+
+def test_a_row_keeps_the_film_small_ones_enlarged_by_whole_pixels(rows, films):
+    picture = np.asarray(Image.open(io.BytesIO(rows[0].picture)), float)
+    film = np.asarray(Image.open(io.BytesIO(films[0])), float)
+    assert picture.shape == (7 * 40, 7 * 52)
+    assert np.abs(picture - film.repeat(7, 0).repeat(7, 1)).mean() < 3
+    thumbnail = Image.open(io.BytesIO(rows[0].thumbnail))
+    assert (thumbnail.format, max(thumbnail.size)) == ("JPEG", THUMBNAIL)
+    assert rows[0].thumbnail is rows[0].thumbnail, "made once"
+    assert rows[1].thumbnail == b""
 
 
 def test_a_bad_file_has_its_reason_and_stops_nothing(rows):
@@ -139,10 +165,10 @@ def test_the_table_cannot_run_in_a_spreadsheet(rows):
 
 def test_overlays_are_packed_under_names_that_lead_nowhere(rows):
     row = rows[0]
-    crooked = BatchRow("../../etc/pass wd.png", row.key, overlay=row.overlay)
+    crooked = BatchRow("../../etc/pass wd.png", row.key, overlay=row.overlay, number=12)
     with zipfile.ZipFile(io.BytesIO(overlays([crooked, rows[1], row]))) as archive:
-        assert archive.namelist() == ["001-.._.._etc_pass_wd.png.jpg", "003-film_0.jpg"]
-        assert archive.read("003-film_0.jpg") == row.overlay
+        assert archive.namelist() == ["012-.._.._etc_pass_wd.png.jpg", "001-film_0.jpg"]
+        assert archive.read("001-film_0.jpg") == row.overlay
 
 
 def _point(detector):
