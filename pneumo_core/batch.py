@@ -8,11 +8,11 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -33,6 +33,8 @@ from pneumo_core.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from pneumo_core.detector import PneumoniaDetector
+
+T = TypeVar("T")
 
 TOGETHER = 16
 """Films that go through the network at a time, at most."""
@@ -140,22 +142,28 @@ def read_groups(
 ) -> Iterator[list[BatchRow]]:
     """Read as `read_batch`, and give the rows of films that went through the network together."""
     done = 0
-    for group in _groups(files):
+    for group in in_groups(files, _film_of):
         rows = _read(detector, group, point, method, layer, first=done + 1)
         done += len(rows)
         group.clear()  # whoever asks for rows may take a while until the next ones
         yield rows
 
 
-_Opened = tuple[Candidate, GreyImage | str]
-"""A file with the film in it, or the sentence that says why there is none."""
+Opened = GreyImage | str
+"""A film, or the sentence that says why there is none."""
 
 
-def _groups(files: Iterable[Candidate]) -> Iterator[list[_Opened]]:
-    group: list[_Opened] = []
+def in_groups(
+    files: Iterable[T], film_of: Callable[[T], Opened]
+) -> Iterator[list[tuple[T, Opened]]]:
+    """Open files, and give those that go through the network together.
+
+    Few enough for memory, and soon enough for whoever waits: see the limits above.
+    """
+    group: list[tuple[T, Opened]] = []
     pixels, start = 0, monotonic()
     for file in files:
-        film = _film_of(file)
+        film = film_of(file)
         more = film.pixels.size if isinstance(film, GreyImage) else 0
         if group and pixels + more > MOST_PIXELS:
             yield group
@@ -170,7 +178,7 @@ def _groups(files: Iterable[Candidate]) -> Iterator[list[_Opened]]:
         yield group
 
 
-def _film_of(file: Candidate) -> GreyImage | str:
+def _film_of(file: Candidate) -> Opened:
     if file.data is None:
         return file.error or ""
     try:
@@ -181,7 +189,7 @@ def _film_of(file: Candidate) -> GreyImage | str:
 
 def _read(
     detector: "PneumoniaDetector",
-    group: Sequence[_Opened],
+    group: Sequence[tuple[Candidate, Opened]],
     point: OperatingPoint,
     method: str,
     layer: str | None,

@@ -9,13 +9,12 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pneumo_core.archive import shown
-from pneumo_core.batch import TOGETHER, harmless
+from pneumo_core.batch import Opened, harmless, in_groups
 from pneumo_core.calibration import probability
 from pneumo_core.errors import ImageError
 from pneumo_core.grey import GreyImage
@@ -76,18 +75,18 @@ def score_films(
     Yields:
         One result for each film, in their order.
     """
-    waiting = iter(films)
-    while group := list(islice(waiting, TOGETHER)):
+    for group in in_groups(films, _read):
         yield from _score(detector, group)
 
 
-def _score(detector: "PneumoniaDetector", group: Sequence[LabelledFilm]) -> Iterator[ScoredFilm]:
-    read = [_read(film) for film in group]
-    pixels = [image for image in read if isinstance(image, GreyImage)]
+def _score(
+    detector: "PneumoniaDetector", group: Sequence[tuple[LabelledFilm, Opened]]
+) -> Iterator[ScoredFilm]:
+    pixels = [image for _, image in group if isinstance(image, GreyImage)]
     logits = detector.logits(pixels)
     chances = iter(probability(logits, detector.run.temperature) if pixels else ())
     raw = iter(logits)
-    for film, image in zip(group, read, strict=True):
+    for film, image in group:
         known = {
             "name": shown(film.entry.path),
             "label": film.label,
