@@ -4,8 +4,10 @@ import streamlit as st
 
 from pneumo_core.batch import BatchRow, as_csv, overlays
 from pneumo_core.detector import TRAINED_ON
+from pneumo_core.images import MAX_BYTES
 from pneumo_core.operating_point import threshold_words
 from ui import batch_session, state
+from ui.batch_report import report
 from ui.batch_session import Batch
 from ui.batch_table import rows_in_view, table, table_so_far
 from ui.words import batch as words
@@ -19,13 +21,19 @@ def choose() -> None:
     st.file_uploader(
         words.UPLOADER,
         accept_multiple_files=True,
+        max_upload_size=batch_session.MOST_MB,
         key=batch_session.uploader(),
         on_change=batch_session.remember,
     )
     given = batch_session.given()
     if given > batch_session.MOST_BYTES:
-        st.error(words.TOO_MUCH.format(size=given // 2**20, most=batch_session.MOST_BYTES // 2**20))
-    st.caption(words.PRIVACY)
+        st.error(words.TOO_MUCH.format(size=given // 2**20, most=batch_session.MOST_MB))
+    elif given and (count := batch_session.too_many()):
+        st.error(words.TOO_MANY.format(files=count, most=batch_session.MOST_FILES))
+    limits = words.LIMITS.format(
+        files=batch_session.MOST_FILES, film=MAX_BYTES // 2**20, most=batch_session.MOST_MB
+    )
+    st.caption(f"{limits} {words.PRIVACY}")
 
 
 def progress(batch: Batch) -> None:
@@ -69,15 +77,15 @@ def results(batch: Batch) -> None:
     elif batch.rows:
         shown = rows_in_view(batch)
         table(batch, shown)
-        take(shown)
+        take(batch, shown)
 
 
-def take(shown: list[BatchRow]) -> None:
+def take(batch: Batch, shown: list[BatchRow]) -> None:
     """The rows in view, to take away."""
     with st.container(horizontal=True, key="batch_take"):
         icon, ignore = ":material/download:", "ignore"
         st.download_button(
-            words.CSV, as_csv(shown), words.CSV_NAME, "text/csv", icon=icon, on_click=ignore
+            words.CSV, lambda: as_csv(shown), words.CSV_NAME, "text/csv", icon=icon, on_click=ignore
         )
         st.download_button(
             words.OVERLAYS,
@@ -87,6 +95,7 @@ def take(shown: list[BatchRow]) -> None:
             icon=icon,
             on_click=ignore,
         )
+        report(batch, shown)
         st.button(words.CLEAR, icon=":material/delete:", on_click=batch_session.clear)
 
 

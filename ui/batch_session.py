@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from pneumo_core.batch import BatchRow
     from pneumo_core.operating_point import OperatingPoint
     from pneumo_core.runs import Run
+    from ui.batch_report import Writing
 
-MOST_BYTES = 512 * 2**20
-"""Most bytes of files that a session may hold at a time."""
+MOST_MB = 512
+"""Most megabytes of files that a session may hold at a time; one archive may be all of it."""
+
+MOST_BYTES = MOST_MB * 2**20
+
+MOST_FILES = 1000
+"""Most files of a batch, those in archives included: the table holds a thumbnail of each."""
 
 _FILES = "pneumolens/batch/files"
+_TOO_MANY = "pneumolens/batch/too_many"
 _BATCH = "pneumolens/batch"
 _TURN = "pneumolens/batch/turn"
 
@@ -43,6 +50,7 @@ class Batch:
         stopped: Whether the user, or trouble, has halted it.
         trouble: What has halted it, in a sentence.
         unlogged: Rows that are not to be shown before their verdicts are logged.
+        report: The report that was asked for last.
     """
 
     run: Run
@@ -53,6 +61,7 @@ class Batch:
     stopped: bool = False
     trouble: str = ""
     unlogged: list[BatchRow] = field(default_factory=list, repr=False)
+    report: Writing | None = field(default=None, repr=False)
 
     @property
     def done(self) -> bool:
@@ -97,12 +106,18 @@ def uploader() -> str:
 def remember() -> None:
     """Take over what the uploader holds, nothing included: its callback on change.
 
-    Of files that are too much together, none is taken; `given` tells the page how much they were.
+    Of files that are too much together, none is taken; `given` and `too_many` tell the page how
+    much they were.
     """
+    from pneumo_core.archive import how_many
+
     forget()
-    files = st.session_state[uploader()]
-    if given() <= MOST_BYTES:
-        st.session_state[_FILES] = tuple((file.name, file.getvalue()) for file in files)
+    if given() > MOST_BYTES:
+        return
+    files = tuple((file.name, file.getvalue()) for file in st.session_state[uploader()])
+    count = how_many(files)
+    key, kept = (_FILES, files) if count <= MOST_FILES else (_TOO_MANY, count)
+    st.session_state[key] = kept
 
 
 def clear() -> None:
@@ -117,10 +132,18 @@ def given() -> int:
     return sum(getattr(file, "size", 0) for file in st.session_state.get(uploader()) or ())
 
 
+def too_many() -> int:
+    """How many files the uploader was given last, if none was taken because of their number."""
+    return st.session_state.get(_TOO_MANY, 0)
+
+
 def forget() -> None:
     """Drop the files and what was made of them."""
     st.session_state.pop(_FILES, None)
-    st.session_state.pop(_BATCH, None)
+    st.session_state.pop(_TOO_MANY, None)
+    batch: Batch | None = st.session_state.pop(_BATCH, None)
+    if batch is not None and batch.report is not None:
+        batch.report.halt()
 
 
 def current(run: Run, point: OperatingPoint) -> Batch | None:

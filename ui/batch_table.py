@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
 from pneumo_core.batch import BatchRow, ordered
 from ui import batch_session, numbers, reading
@@ -21,10 +19,10 @@ from ui.words import predict
 if TYPE_CHECKING:
     from pneumo_core.batch import Order
 
-THUMBNAIL = 96
-"""Longest side of a table's thumbnail, in pixels."""
+ROW = 96
+"""Height of a row of the table, in pixels."""
 
-WIDTHS = {"name": 170, "probability": 120, "verdict": 90, "zone": 80, "remark": 320}
+WIDTHS = {"number": 40, "name": 150, "probability": 120, "verdict": 90, "zone": 80, "remark": 320}
 """Of the columns of a table, in pixels."""
 
 _BELONGS: dict[str, Callable[[BatchRow], bool]] = {
@@ -94,15 +92,18 @@ def _dataframe(shown: Sequence[BatchRow], **options: Any) -> Any:
     return st.dataframe(
         pd.DataFrame([_cells(row) for row in shown]),
         hide_index=True,
-        row_height=THUMBNAIL,
-        height=min(640, 48 + (THUMBNAIL + 1) * len(shown)),
+        row_height=ROW,
+        height=min(640, 48 + (ROW + 1) * len(shown)),
         column_order=list(words.COLUMNS),
         column_config={
             **{
                 name: st.column_config.TextColumn(words.COLUMNS[name], width=WIDTHS[name])
                 for name in texts
             },
-            "overlay": st.column_config.ImageColumn(words.COLUMNS["overlay"], width=THUMBNAIL),
+            "overlay": st.column_config.ImageColumn(words.COLUMNS["overlay"], width=ROW),
+            "number": st.column_config.NumberColumn(
+                words.COLUMNS["number"], width=WIDTHS["number"]
+            ),
             "probability": st.column_config.ProgressColumn(
                 words.COLUMNS["probability"],
                 format="percent",
@@ -151,6 +152,7 @@ def _cells(row: BatchRow) -> dict[str, object]:
         remarks += [each.sentence for each in found.objections] or [found.sentence]
     return {
         "overlay": _thumbnail(row) if row.overlay and not row.withheld else None,
+        "number": row.number,
         "name": row.name,
         "probability": shown.probability if shown else None,
         "verdict": words.VERDICTS[shown.prediction] if shown else words.WITHHELD * bool(said),
@@ -160,12 +162,8 @@ def _cells(row: BatchRow) -> dict[str, object]:
 
 
 def _thumbnail(row: BatchRow) -> str:
-    """The overlay as an address that carries it; a small one, for a table holds hundreds."""
-    picture = Image.open(io.BytesIO(row.overlay))
-    picture.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    """The thumbnail as an address that carries it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(row.thumbnail).decode('ascii')}"
 
 
 def _zone(row: BatchRow) -> str | None:

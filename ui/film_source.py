@@ -5,6 +5,7 @@ import secrets
 import streamlit as st
 
 from pneumo_core.errors import DataError, ImageError
+from pneumo_core.images import MAX_BYTES
 from pneumo_core.runs import Run
 from ui import cache, reading
 from ui.data_missing import offer_download
@@ -32,7 +33,12 @@ def choose_film(run: Run) -> Film | None:
 
 def _upload() -> Film | None:
     """The uploader; a film from before a visit to another page is still there."""
-    file = st.file_uploader(words.UPLOADER, key=reading.UPLOADER, on_change=reading.remember_upload)
+    file = st.file_uploader(
+        words.UPLOADER,
+        key=reading.UPLOADER,
+        max_upload_size=MAX_BYTES // 2**20,
+        on_change=reading.remember_upload,
+    )
     paste()
     try:
         film = reading.uploaded()

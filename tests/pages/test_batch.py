@@ -1,10 +1,15 @@
 """The Batch page: rows come a few at a time, can be halted, and one opens on the Predict page."""
 
 import io
+import threading
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
+from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core.batch import TOGETHER
@@ -110,3 +115,98 @@ def test_more_than_a_session_may_hold_is_refused_in_words(
     give(page, [("film", films[0])])
     assert "more than the" in page.error[0].value
     assert not page.dataframe
+
+
+def test_too_many_files_are_refused_in_words(
+    page: AppTest, films: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_session, "MOST_FILES", 2)
+    give(page, [(f"film {number}", film) for number, film in enumerate(films[:3])])
+    assert page.error[0].value == words.TOO_MANY.format(files=3, most=2)
+    assert not page.dataframe
+    give(page, [("film", films[0])])
+    finish(page)
+    assert not page.error
+    assert words.DONE_ONE in words_of(page)
+
+
+def test_the_limits_are_said(page: AppTest) -> None:
+    limits = words.LIMITS.format(files=1000, film=64, most=512)
+    assert limits in words_of(page)
+    assert page.file_uploader[0].proto.max_upload_size_mb == 512
+
+
+def written(page: AppTest) -> list:
+    """Wait until the report is there, and give the button that saves it."""
+    deadline = time.monotonic() + 60
+    while any(button.key == "batch_report_halt" for button in page.button):
+        assert time.monotonic() < deadline
+        page.run()
+    return page.get("download_button")[-1:]
+
+
+@pytest.fixture
+def read(page: AppTest, films: list[bytes]) -> AppTest:
+    give(page, [("Miller^Anna.png", films[0]), ("bad", b"?"), ("second.png", films[1])])
+    finish(page)
+    return page
+
+
+def test_a_report_is_written_when_asked_for(read: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = {}
+
+    def button(label: str, data: object, name: str, *_: object, **__: object) -> None:
+        saved[label] = name, data
+
+    monkeypatch.setattr(st, "download_button", button)
+    read.text_input(key="batch_report_name").input("Ward 3 <b>").run()
+    assert words.REPORT_SAVE["pdf"] not in saved
+    read.button(key="batch_report_pdf").click().run()
+    written(read)
+    name, content = saved[words.REPORT_SAVE["pdf"]]
+    assert name.endswith(".pdf")
+    sheets = [" ".join(one.extract_text().split()) for one in PdfReader(io.BytesIO(content)).pages]
+    assert len(sheets) == 3
+    assert "Ward 3 <b>" in sheets[0]
+    assert "Files that could not be read File 2 " in sheets[0]
+    assert "of no kind we read" in sheets[0]
+    assert "Miller" not in " ".join(sheets)
+    read.button(key="batch_report_html").click().run()
+    written(read)
+    page = saved[words.REPORT_SAVE["html"]][1].decode()
+    assert "Ward 3 &lt;b&gt;" in page
+    assert "Miller" not in page
+
+
+def test_what_is_typed_or_shown_anew_makes_a_report_stale(read: AppTest) -> None:
+    read.button(key="batch_report_html").click().run()
+    (save,) = written(read)
+    assert save.proto.label == words.REPORT_SAVE["html"]
+    read.text_area(key="batch_report_notes").input("Cough").run()
+    assert words.REPORT_SAVE["html"] not in [one.label for one in read.get("download_button")]
+    read.segmented_control(key="batch_show").set_value("bad").run()
+    assert words.REPORT_SIZE.format(most=500, count=0) in words_of(read)
+
+
+def test_a_report_can_be_halted(read: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    going, started = threading.Event(), threading.Event()
+
+    def slow(_films: object, _cover: object, progress: Callable[[float], None]) -> bytes:
+        progress(0.25)
+        started.set()
+        going.wait(60)
+        progress(0.5)
+        raise AssertionError("it was not halted")
+
+    monkeypatch.setattr("pneumo_core.report.to_pdf", slow)
+    read.button(key="batch_report_pdf").click().run()
+    assert started.wait(60)
+    read.run()
+    assert read.button(key="batch_report_pdf").disabled
+    assert len(read.dataframe) == 1, "the page is there meanwhile"
+    read.button(key="batch_report_halt").click().run()
+    going.set()
+    written(read)
+    read.run()
+    assert words.REPORT_HALTED in words_of(read)
+    assert not read.button(key="batch_report_pdf").disabled

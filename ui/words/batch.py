@@ -1,7 +1,11 @@
 """Words of the Batch page."""
 
 TITLE = "Read many X-rays"
-UPLOADER = "Drop films or ZIP archives here: DICOM, PNG, JPEG or TIFF, 64 MB each"
+UPLOADER = "Drop films or ZIP archives of them here: DICOM, PNG, JPEG or TIFF"
+LIMITS = (
+    "At most {files} films, {film} MB each and {most} MB together; one ZIP archive may be all of "
+    "that."
+)
 NO_FILES = (
     "You get a table of all films in the order in which to read them, with a thumbnail of the "
     "evidence, the probability and the zone. A click opens a film."
@@ -10,6 +14,7 @@ PRIVACY = "The films stay in this session's memory and are gone when you close t
 TOO_MUCH = (
     "These files have {size} MB together, more than the {most} MB a session may hold: give fewer."
 )
+TOO_MANY = "These are {files} files, more than the {most} of a batch: give fewer at a time."
 CLEAR = "Remove all films"
 
 READING = "Reading: {done} of {total}"
@@ -37,6 +42,7 @@ SHOWN = {
 }
 NONE_SHOWN = "None of the films."
 COLUMNS = {
+    "number": "No.",
     "overlay": "Evidence",
     "probability": "Pneumonia",
     "zone": "Zone",
@@ -57,3 +63,18 @@ CSV = "Table (CSV)"
 CSV_NAME = "pneumolens-batch.csv"
 OVERLAYS = "Overlays (ZIP)"
 OVERLAYS_NAME = "pneumolens-overlays.zip"
+
+REPORT = "Report"
+REPORT_NAME = "Name on the report"
+REPORT_HELP = (
+    "On the films shown above: each with its evidence and verdict, and what could not be read. No "
+    "file name is on it: films have the number that they have in the table. What you type stays in "
+    "this session's memory."
+)
+REPORT_SIZE = "A report has 1 to {most} films, not {count}: show others above."
+REPORT_KINDS = {"pdf": "Write a PDF", "html": "Write a page (HTML)"}
+REPORT_WRITING = "Writing the report…"
+REPORT_HALTED = "Stopped."
+REPORT_FAILED = "The report could not be written: try again, or with fewer films."
+REPORT_SAVE = {"pdf": "Save the PDF", "html": "Save the page"}
+REPORT_FILE = "pneumolens-batch-{date}.{kind}"
