@@ -19,6 +19,7 @@ MAIN = {
     "threshold": "[data-curve=roc]:has(.point)",
     "models": ".js-plotly-plot .main-svg",
     "misclassified": ".st-key-tiles > :first-child img",
+    "help": ".st-key-help_looks img",
 }
 """The part of each page that one looks at: its chart or its film."""
 
@@ -50,7 +51,7 @@ def test_nothing_stands_in_the_way_of_assistive_technology(
     dark = visitor.page.evaluate("getComputedStyle(document.querySelector('.stApp')).color")
     assert (dark == "rgb(247, 250, 252)") == (scheme == "dark")
     found = faults(visitor)
-    for page in ("predict", "batch", "threshold", "models", "misclassified"):
+    for page in ("predict", "batch", "threshold", "models", "misclassified", "help"):
         visitor.open(page, query(page, tiny_run))
         visitor.page.wait_for_selector(MAIN.get(page, "h1"))
         found += faults(visitor)

@@ -16,8 +16,9 @@ export default function ({ data, parentElement }) {
     free = false;
     card.querySelector(".st-key-tour_next button")?.focus({ preventScroll: true });
   }
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
   const show = () => {
-    if (!free) document.querySelector(data.mark)?.scrollIntoView({ block: "nearest" });
+    if (!free) document.querySelector(data.mark)?.scrollIntoView({ block: "nearest", behavior });
   };
   const drawn = new ResizeObserver(show);
   const letGo = () => { free = true; };
