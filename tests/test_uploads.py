@@ -21,8 +21,11 @@ def on_disk() -> bool:
 
     async def parsed() -> tuple[bool, bytes]:
         headers = Headers({"content-type": "multipart/form-data; boundary=x"})
-        async with await MultiPartParser(headers, body()).parse() as form:
+        form = await MultiPartParser(headers, body()).parse()
+        try:
             return form["file"].file._rolled, await form["file"].read()
+        finally:
+            await form.close()
 
     rolled, data = asyncio.run(parsed())
     assert data == FILM
