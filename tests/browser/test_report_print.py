@@ -1,7 +1,7 @@
 """A report in a real Chromium: a sheet of A4 a film, nothing fetched, nothing distorted."""
 
-import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,19 +12,14 @@ from pneumo_core.novelty import Novelty
 from pneumo_core.report import CaseReport, ModelFacts, to_html
 from pneumo_core.runs import Run
 from pneumo_core.similar import Neighbour
-from tests.browser.dashboard import find_chromium
+from tests.browser.report_page import overhang, report_page, sheets
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = '"><script>document.title = "got in"</script><img src="http://localhost:1/x">'
 
 
-def test_it_prints_a_sheet_a_film(tmp_path: Path, tiny_run: Run) -> None:
-    from playwright.sync_api import sync_playwright
-
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("needs Chromium")
+def test_it_prints_a_sheet_a_film(browser: Any, tmp_path: Path, tiny_run: Run) -> None:
     detector, model = PneumoniaDetector(tiny_run), ModelFacts.of(tiny_run, tiny_run.operating_point)
     reasons = tuple(map(objection, (Reason.INVERTED, Reason.WRITING)))
     unusual = Novelty("unusual", reasons, 3.0, 98.0, (3.0,), np.zeros(2))
@@ -47,21 +42,12 @@ def test_it_prints_a_sheet_a_film(tmp_path: Path, tiny_run: Run) -> None:
         )
         for film, name in ((wide, "Anna Müller"), (high, HOSTILE))
     ]
-    file = tmp_path / "report.html"
-    file.write_text(to_html(cases), encoding="utf-8")
-    requests, faults = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: faults.append(message.text))
-        page.goto(file.as_uri())
-        sheets = re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))
-        title = page.title()
-        widths = []
+    with report_page(browser, tmp_path, to_html(cases)) as page:
+        assert sheets(page) == 1 + len(cases)
+        assert page.title() == "PneumoLens report"
         for width in (1440, 800, 380):
             page.set_viewport_size({"width": width, "height": 900})
-            widths.append(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+            assert overhang(page) <= 0
         ratios = page.evaluate(
             "[...document.images].map(one => one.width / one.height * one.naturalHeight"
             " / one.naturalWidth)"
@@ -70,12 +56,6 @@ def test_it_prints_a_sheet_a_film(tmp_path: Path, tiny_run: Run) -> None:
         colours = page.evaluate(
             "getComputedStyle(document.querySelector('.objection')).printColorAdjust"
         )
-        browser.close()
-    assert len(sheets) == 1 + len(cases)
-    assert max(widths) <= 0
     assert len(ratios) == 4
     assert ratios == pytest.approx([1] * 4, abs=0.02)
     assert colours == "exact"
-    assert title == "PneumoLens report"
-    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
-    assert faults == []
