@@ -1,5 +1,7 @@
 """A report as one HTML file: no scripts, nothing from elsewhere, one sheet of A4 a film.
 
+Where a cover says what is true of all films, two of them fit on a sheet.
+
 Whatever a user typed is escaped, so it never becomes markup.
 """
 
@@ -68,6 +70,9 @@ article + article, .contents + article { border-top: 2px solid #1c2430; margin-t
   body { margin: 0; padding: 0; max-width: none; font-size: 9.6px }
   .film img { max-height: 54mm }
   article + article, .contents + article { border: 0; margin: 0; padding: 0; break-before: page }
+  .compact article + article, .compact .contents + article { border-top: 1px solid #1c2430;
+    margin-top: 5mm; padding-top: 2mm; break-before: auto; break-inside: avoid }
+  .compact .film img { max-height: 45mm }
   a { color: inherit; text-decoration: none }
   section, figure, .films, .verdict { break-inside: avoid }
   .notes { break-inside: auto }
@@ -95,7 +100,7 @@ def html(cases: Sequence[CaseReport], cover: Cover | None, progress: Progress) -
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         '<meta name="referrer" content="no-referrer">'
         f"<title>{words.HEADING}</title><style>{_STYLE}</style></head>"
-        f"<body>{first}{''.join(pages)}</body></html>\n"
+        f"<body{' class=compact' if any(shared) else ''}>{first}{''.join(pages)}</body></html>\n"
     )
 
 
@@ -123,7 +128,7 @@ def _listed(cell: str, name: str) -> str:
 def _case(case: CaseReport, shared: bool) -> str:
     number = f' id="film-{case.number}"' if case.number is not None else ""
     parts = [
-        _head(case.title, case.date),
+        f"<h1>{escape(case.title)}</h1>" if shared else _head(case.title, case.date),
         _objections(words.objections(case)),
         f'<div class="verdict"><strong>{words.verdict(case)}</strong>'
         f"<p>{escape(words.note(case))}</p></div>",

@@ -36,10 +36,12 @@ from pneumo_core.report import CaseReport, Cover, Progress
 from pneumo_core.report_pdf_parts import (
     BOLD,
     COLUMN,
+    FILM_HEIGHT,
     GAP,
     MONO,
     REGULAR,
     RULE,
+    SMALL_FILM_HEIGHT,
     ColourScale,
     FilmPicture,
     Place,
@@ -145,9 +147,14 @@ class _Sheets:
         story: list[Flowable] = []
         shared = words.shared_sections(cases) if cover else ((), ())
         if cover:
-            story += [*self._contents(cases, cover), *_columns(shared), PageBreak()]
+            story += [*self._contents(cases, cover), *_columns(shared)]
         for place, case in enumerate(cases):
-            story += ([PageBreak()] if place else []) + self._case(case, shared=any(shared))
+            if any(shared):
+                start = [Spacer(0, 5 * mm), Rule(WIDTH * mm), Spacer(0, 1 * mm)]
+                story.append(KeepTogether(start + self._case(case, shared=True)))
+            else:
+                story += [PageBreak()] if place or cover else []
+                story += self._case(case, shared=False)
         document.build(story)
         return buffer.getvalue()
 
@@ -196,7 +203,10 @@ class _Sheets:
         parts: list[Flowable] = []
         if case.number is not None:
             parts.append(Place(case.number, f"Film {case.number}", self.pages))
-        parts += _head(case.title, _aside(case))
+        if shared:
+            parts.append(_text(case.title, _TITLE))
+        else:
+            parts += _head(case.title, _aside(case))
         if objections := words.objections(case):
             parts += [_boxed(objections), Spacer(0, 1.5 * mm)]
         parts.append(
@@ -208,7 +218,9 @@ class _Sheets:
             said = case.prediction
             marks = scale(said.probability, said.threshold, case.model.zones)
             parts += [Spacer(0, 1 * mm), ZoneScale(marks)]
-        parts += [Spacer(0, 3 * mm), *_films(case), *_columns(words.sections(case, shared))]
+        height = SMALL_FILM_HEIGHT if shared else FILM_HEIGHT
+        parts += [Spacer(0, 2.5 * mm), *_films(case, height)]
+        parts += _columns(words.sections(case, shared))
         return [*parts, *_notes(case.notes), *_remark(case.name + case.notes)]
 
 
@@ -259,15 +271,19 @@ def _boxed(sentences: Sequence[str]) -> Flowable:
     )
 
 
-def _films(case: CaseReport) -> list[Flowable]:
+def _films(case: CaseReport, height: float) -> list[Flowable]:
     film, overlay = [], []
     if case.film is not None:
         caption = words.FILM if case.seen is None else words.FILM_SEEN
-        film = [FilmPicture(case.film, case.seen), Spacer(0, 1 * mm), _text(caption, _SMALL)]
+        film = [
+            FilmPicture(case.film, case.seen, height),
+            Spacer(0, 1 * mm),
+            _text(caption, _SMALL),
+        ]
     if case.overlay is not None:
         caption = words.map_caption(case)
         overlay = [
-            FilmPicture(case.overlay, None),
+            FilmPicture(case.overlay, None, height),
             Spacer(0, 1 * mm),
             ColourScale(),
             _text(caption, _SMALL),

@@ -21,6 +21,9 @@ COLUMN = (WIDTH * mm - GAP) / 2
 """Width of the left one of two columns, and of the right one."""
 
 FILM_HEIGHT = 78 * mm
+SMALL_FILM_HEIGHT = 45 * mm
+"""Where two films are to fit on a sheet."""
+
 REGULAR, BOLD, MONO = "DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono"
 RULE = "#c9d0d8"
 
@@ -99,8 +102,10 @@ class ColourScale(_Fixed):
 class FilmPicture(_Fixed):
     """A film or an overlay in its column, and what the network saw of it as a dashed frame."""
 
-    def __init__(self, picture: Picture, seen: tuple[float, float, float, float] | None) -> None:
-        factor = min(COLUMN / picture.width, FILM_HEIGHT / picture.height)
+    def __init__(
+        self, picture: Picture, seen: tuple[float, float, float, float] | None, most: float
+    ) -> None:
+        factor = min(COLUMN / picture.width, most / picture.height)
         super().__init__(COLUMN, picture.height * factor)
         self.picture, self.seen, self.across = picture, seen, picture.width * factor
 
