@@ -202,6 +202,7 @@ def _read(
         called = [place for place in films if verdicts[place].prediction == target]
         drawn = detector.explain_many([films[place] for place in called], method, target, layer)
         maps |= zip(called, drawn, strict=True)
+    known = dict(zip(films, detector.novelty_many(list(films.values())), strict=True))
     rows = []
     for place, (file, film) in enumerate(group):
         number = first + place
@@ -216,7 +217,7 @@ def _read(
                 name=file.name,
                 key=key,
                 prediction=verdicts[place],
-                novelty=detector.novelty(film),
+                novelty=known[place],
                 overlay=_jpeg(_overlaid(picture, cam.map, detector.run.preprocess)),
                 picture=_jpeg(picture),
                 seen=cam.seen,

@@ -69,6 +69,9 @@ def test_each_film_is_judged_as_it_is_alone(rows, films, detector):
         assert row.key == hashlib.sha256(film).hexdigest()
         assert row.image_sha256 == pixels_sha256(read_image(film).pixels)
         drawn = MapFacts.of(detector.explain(film).cam)
+        found = detector.novelty(film)
+        assert row.novelty.answer == found.answer
+        assert row.novelty.distance == pytest.approx(found.distance, rel=1e-4)
         assert row.map.worth == pytest.approx(drawn.worth, abs=1e-4)
         assert replace(row.map, worth=0, against=0) == replace(drawn, worth=0, against=0)
         assert (row.width, row.height, row.kind) == (52, 40, "PNG")
