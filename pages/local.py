@@ -102,7 +102,9 @@ def answer(scoring: Scoring, run: Run, point: OperatingPoint) -> None:
     with st.container(horizontal=True, key="local_take"):
         local_answer.take_away(scoring, run, point, counting)
         st.button(words.CLEAR, icon=":material/delete:", on_click=local_session.clear)
-    left, right = st.container(key="local_figures").columns([3, 2], gap="large")
+    # Side by side where there is room, else one above the other.
+    row = st.container(horizontal=True, gap="large")
+    left, right = row.container(width=660), row.container(width=460)
     with left:
         local_answer.beside_test(found)
         local_answer.calibration(found)

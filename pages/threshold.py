@@ -30,7 +30,7 @@ def header(run: Run) -> tuple[Source | None, str]:
             words.SOURCE,
             list(words.SOURCES),
             format_func=words.SOURCES.get,
-            default=lab.MODEL,
+            default=lab.default_source(),
             key=lab.SOURCE,
             required=True,
             label_visibility="collapsed",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pneumo_core.errors import DataError
-from pneumo_core.proportions import Estimate, wilson, z_score
+from pneumo_core.proportions import UNDEFINED, Estimate, wilson, z_score
 from pneumo_core.scores import as_clusters, as_scores, need_both, pair, pair_probabilities
 
 COLDEST, HOTTEST = 0.1, 10.0
@@ -173,6 +173,46 @@ def expected_calibration_error(
     table = [b for b in reliability(labels, probabilities, bins, binning) if b.n]
     gaps = [abs(b.mean_probability - b.positives / b.n) * b.n for b in table]
     return float(sum(gaps) / sum(b.n for b in table))
+
+
+def calibration_in_the_large(labels: Any, probabilities: Any, groups: Any = None) -> Estimate:
+    """Return what every log-odds lacks for promised and observed shares to agree, with interval.
+
+    The intercept of a logistic model that has the log-odds as its offset: 0 is perfect, below 0 the
+    probabilities are too high. Its variance is the sandwich's, summed by patient. Sources: Cox,
+    Biometrika 45 (1958) 562-565; Steyerberg, Clinical Prediction Models (2nd ed., 2019), chapter
+    15; Liang and Zeger, Biometrika 73 (1986) 13-22.
+
+    Args:
+        labels: (N,) 0 or 1.
+        probabilities: (N,) of pneumonia, in [0, 1].
+        groups: (N,) patients, when images of one patient are not independent.
+
+    Returns:
+        The intercept with its 95 % interval; all None with one class only.
+
+    Raises:
+        DataError: a bad value, or different lengths.
+    """
+    positive, probabilities = pair_probabilities(labels, probabilities)
+    if positive.all() or not positive.any():
+        return UNDEFINED
+    from scipy.optimize import brentq
+    from scipy.special import expit, logit
+
+    odds = logit(np.clip(probabilities, 1e-15, 1 - 1e-15))  # finite even of 0 and 1
+    codes = np.arange(odds.size) if groups is None else as_clusters(groups, odds.size)
+
+    def excess(shift: float) -> float:
+        return float((expit(odds + shift) - positive).sum())
+
+    shift = float(brentq(excess, -80.0, 80.0, xtol=1e-12))
+    chances = expit(odds + shift)
+    information = float((chances * (1 - chances)).sum())
+    if not information > 1e-12:
+        return Estimate(shift, None, None)
+    half = z_score() * math.sqrt(float((np.bincount(codes, positive - chances) ** 2).sum()))
+    return Estimate(shift, shift - half / information, shift + half / information)
 
 
 def _edges(probabilities: np.ndarray, bins: int, binning: Binning) -> np.ndarray:

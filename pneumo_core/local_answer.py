@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pneumo_core import cases_needed
-from pneumo_core.calibration import expected_calibration_error
+from pneumo_core.calibration import calibration_in_the_large, expected_calibration_error
 from pneumo_core.comparison import Change, compare_splits
 from pneumo_core.confusion import figures_at
 from pneumo_core.errors import DataError
 from pneumo_core.operating_point import OperatingPoint
-from pneumo_core.proportions import UNDEFINED, Estimate, z_score
+from pneumo_core.proportions import Estimate
 from pneumo_core.scores import as_clusters, pair_probabilities
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class Calibrated:
         ece: Expected calibration error.
         promised: Mean probability of pneumonia.
         observed: Share that has it.
-        in_the_large: What has to be added to every log-odds so that the two agree; 0 is perfect,
-            above 0 the probabilities are too low. Undefined with one class only.
+        in_the_large: As `calibration_in_the_large` has it.
     """
 
     ece: float
@@ -103,7 +102,7 @@ class LocalAnswer:
 
     Attributes:
         verdict: The answer.
-        sentence: The answer with its reason and, where it is open, what would settle it.
+        reason: Why, and where it is open what would settle it: one or two sentences.
         figures: By name, in the order of `FIGURES`.
         pneumonia, normal: Films of each class.
         patients: How many; None where none is known.
@@ -116,7 +115,7 @@ class LocalAnswer:
     """
 
     verdict: Verdict
-    sentence: str
+    reason: str
     figures: Mapping[str, Figure]
     pneumonia: int
     normal: int
@@ -126,6 +125,11 @@ class LocalAnswer:
     calibration: Calibrated
     within: Mapping[float, Cases]
     to_decide: Cases
+
+    @property
+    def sentence(self) -> str:
+        """The answer with its reason."""
+        return f"{_LEADS[self.verdict]}: {self.reason}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and texts, estimates as [value, low, high]."""
@@ -206,7 +210,7 @@ def local_answer(
     verdict = _verdict(figures, fewest)
     return LocalAnswer(
         verdict=verdict,
-        sentence=_sentence(
+        reason=_reason(
             verdict,
             figures,
             margin,
@@ -256,35 +260,8 @@ def calibrated(positive: np.ndarray, probabilities: np.ndarray, codes: np.ndarra
         ece=expected_calibration_error(positive, probabilities),
         promised=float(probabilities.mean()),
         observed=figures["prevalence"],
-        in_the_large=_in_the_large(positive, probabilities, codes),
+        in_the_large=calibration_in_the_large(positive, probabilities, codes),
     )
-
-
-def _in_the_large(positive: np.ndarray, probabilities: np.ndarray, codes: np.ndarray) -> Estimate:
-    """Calibration in the large: the intercept of a logistic model with the log-odds as offset.
-
-    Its variance is the sandwich's, summed by patient. Sources: Cox, Biometrika 45 (1958) 562-565;
-    Steyerberg, Clinical Prediction Models (2nd ed., 2019), chapter 15; Liang and Zeger, Biometrika
-    73 (1986) 13-22.
-    """
-    from scipy.optimize import brentq
-    from scipy.special import expit, logit
-
-    if positive.all() or not positive.any():
-        return UNDEFINED
-    odds = logit(np.clip(probabilities, 1e-15, 1 - 1e-15))
-
-    def excess(shift: float) -> float:
-        return float((expit(odds + shift) - positive).sum())
-
-    shift = float(brentq(excess, -80.0, 80.0, xtol=1e-12))
-    chances = expit(odds + shift)
-    information = float((chances * (1 - chances)).sum())
-    between = float((np.bincount(codes, positive - chances) ** 2).sum())
-    if not information > 1e-12:
-        return Estimate(shift, None, None)
-    half = z_score() * math.sqrt(between) / information
-    return Estimate(shift, shift - half, shift + half)
 
 
 def _within(figures: Mapping[str, Figure], width: float) -> Cases:
@@ -325,7 +302,14 @@ def _largest(numbers: list[int | None]) -> int | None:
     return max(known, default=0) if len(known) == len(numbers) else None
 
 
-def _sentence(
+_LEADS: Mapping[Verdict, str] = {
+    "holds": "The model holds on your films",
+    "does not hold": "The model does not hold on your films",
+    "cannot be said yet": "It cannot be said yet with so few",
+}
+
+
+def _reason(
     verdict: Verdict,
     figures: Mapping[str, Figure],
     margin: float,
@@ -335,8 +319,8 @@ def _sentence(
     points = f"{100 * margin:g} points"
     if verdict == "holds":
         return (
-            "The model holds on your films: AUC, sensitivity and specificity are shown to be no "
-            f"more than {points} below its test."
+            f"AUC, sensitivity and specificity are shown to be no more than {points} below its "
+            "test."
         )
     if verdict == "does not hold":
         failed = [figure for figure in figures.values() if figure.state == "fails"]
@@ -345,12 +329,11 @@ def _sentence(
             f"{_number(one.name, one.floor)} it has to be"
             for one in failed
         )
-        return f"The model does not hold on your films: {reasons}.{_ranks(figures)}"
-    lead = "It cannot be said yet with so few"
+        return f"{reasons}.{_ranks(figures)}"
     if fewest < FEWEST:
-        return f"{lead}: it takes {FEWEST} patients with pneumonia and {FEWEST} without. {more}"
+        return f"it takes {FEWEST} patients with pneumonia and {FEWEST} without. {more}"
     unsure = _listed([NAMES[one.name] for one in figures.values() if one.state == "open"])
-    return f"{lead}: {unsure} may lie more than {points} below the test, or not. {more}"
+    return f"{unsure} may lie more than {points} below its test, or not. {more}"
 
 
 def _ranks(figures: Mapping[str, Figure]) -> str:

@@ -14,6 +14,7 @@ from pneumo_core.calibration import (
     HOTTEST,
     brier,
     brier_estimate,
+    calibration_in_the_large,
     expected_calibration_error,
     fit_temperature,
     log_odds,
@@ -191,3 +192,18 @@ def test_calibration_lowers_the_error(sample):
 def test_no_bins_are_refused():
     with pytest.raises(DataError, match="at least one bin"):
         reliability([0, 1], [0.1, 0.2], bins=0)
+
+
+def test_calibration_in_the_large_agrees_with_statsmodels():
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(11)
+    odds = rng.normal(0.5, 1.5, 400)
+    labels = (rng.random(400) < 1 / (1 + np.exp(-(odds - 0.8)))).astype(int)
+    patients = rng.integers(0, 150, 400)
+    found = calibration_in_the_large(labels, 1 / (1 + np.exp(-odds)), patients)
+    model = sm.GLM(labels, np.ones((400, 1)), family=sm.families.Binomial(), offset=odds)
+    fitted = model.fit(cov_type="cluster", cov_kwds={"groups": patients, "use_correction": False})
+    assert found.value == pytest.approx(fitted.params[0], abs=1e-6)
+    assert [found.low, found.high] == pytest.approx(list(fitted.conf_int()[0]), abs=1e-4)
+    assert found.high < 0, "0.8 too high throughout"

@@ -45,12 +45,24 @@ def choices(scoring: Scoring) -> tuple[float, Counting]:
             help=words.COUNT_HELP,
             key="local_count",
         )
-    everything = tallied(scoring, "all")
-    known = [film.looks for film in scoring.scored if film.looks]
-    line = words.LOOKS if everything.unusual or everything.foreign else words.LOOKS_NONE
-    looks = line.format(unusual=everything.unusual, foreign=everything.foreign)
-    st.caption(looks if known else words.LOOKS_UNKNOWN)
+    st.caption(_among(scoring))
     return float(margin), counting
+
+
+def _among(scoring: Scoring) -> str:
+    """What is to be known of the films, counted or not."""
+    everything = tallied(scoring, "all")
+    parts = [
+        text.format(n=count(number))
+        for name, text in words.AMONG_PARTS.items()
+        if (number := getattr(everything, name))
+    ]
+    lines = [words.AMONG.format(parts=", ".join(parts))] if parts else []
+    if not any(film.looks for film in everything.films):
+        lines.append(words.LOOKS_UNKNOWN)
+    elif not everything.unusual and not everything.foreign:
+        lines.append(words.LOOKS_NONE)
+    return " ".join(lines)
 
 
 def tallied(scoring: Scoring, counting: Counting) -> Tally:
@@ -85,7 +97,7 @@ def answered(
 def headline(answer: LocalAnswer) -> None:
     """The answer in large words, and its reason."""
     st.header(f"{words.ICONS[answer.verdict]} {words.VERDICTS[answer.verdict]}")
-    st.markdown(answer.sentence)
+    st.markdown(f"{answer.reason[:1].upper()}{answer.reason[1:]}")
 
 
 def beside_test(answer: LocalAnswer) -> None:
@@ -126,9 +138,10 @@ def calibration(answer: LocalAnswer) -> None:
             promised=f"{100 * found.promised:.0f} %",
             observed=with_interval("prevalence", found.observed),
             ece=f"{found.ece:.3f}",
-            large=f"{large.value:+.2f}{limits}".replace("-", "−"),
         )
     )
+    shown = f"{large.value:+.2f}{limits}".replace("-", "−")
+    st.caption(words.CALIBRATION_LARGE.format(large=shown))
 
 
 def roc(
@@ -185,7 +198,7 @@ def take_away(scoring: Scoring, run: Run, point: OperatingPoint, counting: Count
     found = tallied(scoring, counting)
     if st.button(words.LAB, type="primary", icon=":material/tune:", key="local_lab"):
         threshold_own.take(_own(scoring, found, run, point))
-        st.session_state[lab.SOURCE] = lab.OWN
+        lab.show_own()
         st.switch_page("pages/threshold.py", query_params=state.address())
     st.download_button(
         words.CSV,

@@ -28,6 +28,7 @@ MODEL, OWN = "model", "own"
 SOURCE = "threshold_source"
 """Key of what the page is about: ``MODEL`` or ``OWN``."""
 
+_TURNED = "pneumolens/lab/turned"
 _LABS = {MODEL: "pneumolens/lab", OWN: "pneumolens/lab/own"}
 
 
@@ -92,6 +93,17 @@ def enter(name: str, in_use: OperatingPoint) -> Lab:
 def source() -> str:
     """What the page is about: ``MODEL`` or ``OWN``."""
     return st.session_state.get(SOURCE) or MODEL
+
+
+def show_own() -> None:
+    """Turn the Threshold page to the user's own scores; only while another page is shown."""
+    st.session_state[SOURCE] = OWN
+    st.session_state[_TURNED] = True
+
+
+def default_source() -> str | None:
+    """What the choice of the source begins with; nothing where `show_own` has just chosen."""
+    return None if st.session_state.pop(_TURNED, False) else MODEL
 
 
 def forget_own() -> None:

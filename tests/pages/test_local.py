@@ -70,7 +70,8 @@ def test_a_zip_of_class_folders_gets_the_answer(
         split.labels, chances, list(split.patients), tiny_app, tiny_app.operating_point
     )
     assert words.VERDICTS[expected.verdict] in page.header[0].value
-    assert expected.sentence in words_of(page)
+    assert expected.reason[1:] in words_of(page)
+    assert words.AMONG_PARTS["unread"].format(n=1) in words_of(page)
     figures = page.table[0].value.set_index(page.table[0].value.columns[0])
     found = expected.figures["sensitivity"].here
     assert figures.loc["Sensitivity", words.HERE].startswith(f"{100 * found.value:.1f} % (")

@@ -55,9 +55,9 @@ GO_ON = "Go on"
 STOPPED = "Stopped after {done} of {total}: the figures are of those."
 
 VERDICTS = {
-    "holds": "It holds here",
-    "does not hold": "It does not hold here",
-    "cannot be said yet": "It cannot be said yet",
+    "holds": "It holds on your films",
+    "does not hold": "It does not hold on your films",
+    "cannot be said yet": "It cannot be said yet with so few",
 }
 ICONS = {
     "holds": ":green[:material/check_circle:]",
@@ -80,8 +80,15 @@ COUNT_HELP = (
     "The model's check says which films look unlike those it learned from. Leaving them out "
     "flatters, unless they are left out in use as well."
 )
-LOOKS = "{unusual} films look unlike those the model knows, {foreign} like no chest X-ray at all."
-LOOKS_NONE = "All films look like those the model knows."
+AMONG = "Among them: {parts}."
+AMONG_PARTS = {
+    "unread": "{n} that could not be read",
+    "copies": "{n} copied from another",
+    "contradicted": "{n} with both labels",
+    "unusual": "{n} unlike the films the model knows",
+    "foreign": "{n} like no chest X-ray",
+}
+LOOKS_NONE = "All look like the films the model knows."
 LOOKS_UNKNOWN = "Whether films look familiar is not known for this model."
 NOTHING_COUNTS = "No film is left to count."
 
@@ -96,8 +103,11 @@ PATIENTS = ", of {patients} patients"
 BY_PATIENT = ", by patient where known"
 CALIBRATION = (
     "On average it promises **{promised}** pneumonia; **{observed}** of these films have it. "
-    "Calibration error {ece}; every log-odds is off by {large} (calibration in the large; 0 is "
-    "none, below 0 it promises too much)."
+    "Calibration error {ece}."
+)
+CALIBRATION_LARGE = (
+    "Calibration in the large {large}: what the log-odds lack; 0 is perfect, below 0 the model "
+    "promises too much. It follows the share of pneumonia among the films you chose."
 )
 CALIBRATION_ONE = "Calibration needs normal films and films with pneumonia."
 ROC_ALT = (
