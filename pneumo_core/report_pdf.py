@@ -204,7 +204,7 @@ class _Sheets:
         if case.number is not None:
             parts.append(Place(case.number, f"Film {case.number}", self.pages))
         if shared:
-            parts.append(_text(case.title, _TITLE))
+            parts += [_text(case.title, _TITLE), Spacer(0, 1 * mm)]
         else:
             parts += _head(case.title, _aside(case))
         if objections := words.objections(case):
