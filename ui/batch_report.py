@@ -11,6 +11,7 @@ import streamlit as st
 
 from pneumo_core.errors import PneumoError
 from pneumo_core.report import LONGEST_NAME, LONGEST_NOTES, MOST
+from ui import batch_session
 from ui.words import batch as words
 from ui.words import report as report_words
 
@@ -87,14 +88,14 @@ def report(batch: Batch, shown: Sequence[BatchRow]) -> None:
         name = st.text_input(
             words.REPORT_NAME,
             max_chars=LONGEST_NAME,
-            key="batch_report_name",
+            key=batch_session.REPORT_NAME,
             autocomplete="off",
             persist_state="session",
         )
         notes = st.text_area(
             report_words.NOTES,
             max_chars=LONGEST_NOTES,
-            key="batch_report_notes",
+            key=batch_session.REPORT_NOTES,
             persist_state="session",
         )
         st.caption(words.REPORT_HELP)

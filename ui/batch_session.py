@@ -34,6 +34,9 @@ _TOO_MANY = "pneumolens/batch/too_many"
 _BATCH = "pneumolens/batch"
 _TURN = "pneumolens/batch/turn"
 
+REPORT_NAME, REPORT_NOTES = "batch_report_name", "batch_report_notes"
+"""Keys of the fields for what the user types for a report."""
+
 Files = tuple[tuple[str, bytes], ...]
 
 
@@ -138,9 +141,10 @@ def too_many() -> int:
 
 
 def forget() -> None:
-    """Drop the files and what was made of them."""
+    """Drop the files, what was made of them and what was typed of them."""
     st.session_state.pop(_FILES, None)
-    st.session_state.pop(_TOO_MANY, None)
+    for key in (_TOO_MANY, REPORT_NAME, REPORT_NOTES):
+        st.session_state.pop(key, None)
     batch: Batch | None = st.session_state.pop(_BATCH, None)
     if batch is not None and batch.report is not None:
         batch.report.halt()

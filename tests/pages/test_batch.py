@@ -166,7 +166,8 @@ def test_a_report_is_written_when_asked_for(read: AppTest, monkeypatch: pytest.M
     name, content = saved[words.REPORT_SAVE["pdf"]]
     assert name.endswith(".pdf")
     sheets = [" ".join(one.extract_text().split()) for one in PdfReader(io.BytesIO(content)).pages]
-    assert len(sheets) == 3
+    assert "2 films: " in sheets[0]
+    assert "1 file could not be read." in sheets[0]
     assert "Ward 3 <b>" in sheets[0]
     assert "Files that could not be read File 2 " in sheets[0]
     assert "of no kind we read" in sheets[0]
@@ -186,6 +187,17 @@ def test_what_is_typed_or_shown_anew_makes_a_report_stale(read: AppTest) -> None
     assert words.REPORT_SAVE["html"] not in [one.label for one in read.get("download_button")]
     read.segmented_control(key="batch_show").set_value("bad").run()
     assert words.REPORT_SIZE.format(most=500, count=0) in words_of(read)
+
+
+def test_what_was_typed_for_a_batch_is_not_on_the_next_ones_report(
+    read: AppTest, films: list[bytes]
+) -> None:
+    read.text_input(key="batch_report_name").input("Anna").run()
+    read.selectbox(key="batch_order").set_value("given").run()
+    assert read.text_input(key="batch_report_name").value == "Anna"
+    give(read, [("other", films[2])])
+    finish(read)
+    assert read.text_input(key="batch_report_name").value == ""
 
 
 def test_a_report_can_be_halted(read: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
