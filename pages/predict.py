@@ -38,8 +38,8 @@ def main() -> None:
         asked = ask(run, film, prediction)
         line = evidence(run, film, asked)
         explanation = reading.explain(run, film, asked) if drawn(film, asked) else None
-        trust = reading.known_trust(run, film, asked, point)
-        case_report(run, film, point, prediction, explanation, novelty, trust, said)
+        made = reading.checks(run, film, asked, point)
+        case_report(run, film, point, prediction, explanation, novelty, made, said)
     check = trust_panel(line, run, film, asked, point) if line else None
     methods_compare(run, film, asked)
     similar_cases(run, novelty)

@@ -16,7 +16,7 @@ from ui.words import common
 from ui.words import report as words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pneumo_core.answers import Explanation, Prediction
     from pneumo_core.novelty import Novelty
@@ -45,7 +45,7 @@ def case_report(
     prediction: Prediction,
     explanation: Explanation | None,
     novelty: Novelty | None,
-    trust: Trust | None = None,
+    checks: Sequence[Trust] = (),
     warnings: Sequence[str] = (),
 ) -> None:
     """Offer a report on a film; it is written when it is asked for.
@@ -57,13 +57,13 @@ def case_report(
         prediction: The verdict at that point.
         explanation: The map on screen; None for none.
         novelty: Whether the film looks like those the model knows; None where that is unknown.
-        trust: The checks of that map; None where they have not been made.
+        checks: Those of that map; empty for as long as they have not been made.
         warnings: Further sentences that stand beside the verdict.
     """
     with st.popover(words.OPEN, icon=":material/description:"):
         typed = _fields(film)
         percent = st.session_state.get(_PREVALENCE)
-        st.caption(" ".join(_contents(percent, explanation, trust)))
+        st.caption(" ".join(_contents(percent, explanation, checks)))
         written = partial(
             _case,
             run,
@@ -73,10 +73,14 @@ def case_report(
             explanation,
             novelty,
             cache.detector(run).reference,
-            trust=trust,
             prevalence=None if percent is None else percent / 100,
             warnings=tuple(warnings),
         )
+
+        def report(write: Callable[[list[CaseReport]], bytes | str]) -> bytes | str:
+            # What has been typed or checked since the page was drawn is on it, too.
+            return write([replace(written(trust=checks[0] if checks else None), **vars(typed))])
+
         with st.container(horizontal=True):
             for label, write, kind, mime in (
                 (words.PDF, to_pdf, "pdf", "application/pdf"),
@@ -84,7 +88,7 @@ def case_report(
             ):
                 st.download_button(
                     label,
-                    lambda write=write: write([replace(written(), **vars(typed))]),
+                    partial(report, write),
                     words.FILE.format(date=date.today().isoformat(), kind=kind),
                     mime,
                     icon=":material/download:",
@@ -124,13 +128,13 @@ def _fields(film: Film) -> _Typed:
 
 
 def _contents(
-    percent: float | None, explanation: Explanation | None, trust: Trust | None
+    percent: float | None, explanation: Explanation | None, checks: Sequence[Trust]
 ) -> list[str]:
     """What is on the report and what is not, and where what is typed is kept."""
     place = words.AT_TEST if percent is None else words.AT_PREVALENCE
     sentences = [words.PRIVACY, place.format(prevalence=percent, page=common.PAGE_THRESHOLD)]
     if explanation is not None:
-        sentences.append(words.UNCHECKED if trust is None else words.CHECKED)
+        sentences.append(words.CHECKED if checks else words.UNCHECKED)
     return sentences
 
 

@@ -7,7 +7,7 @@ the session, and both go when the session ends. Nothing is kept under a file nam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -168,10 +168,9 @@ def explain_with(run: Run, film: Film, asked: Asked) -> Mapping[str, Explanation
     return _explain_with(run.name, run.weights_sha256, film.key, asked, run, film)
 
 
-def known_trust(run: Run, film: Film, asked: Asked, point: OperatingPoint) -> Trust | None:
-    """The checks of a map if they have been made in this session."""
-    kept = _checks(run, film, asked, point)
-    return kept[0] if kept else None
+def checks(run: Run, film: Film, asked: Asked, point: OperatingPoint) -> Sequence[Trust]:
+    """The checks of a map, once they have been made in this session; until then it is empty."""
+    return _checks(run, film, asked, point)
 
 
 def check(

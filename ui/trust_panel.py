@@ -41,9 +41,9 @@ def trust_panel(
         the user does meanwhile is done at once; then they begin anew.
     """
     panel = st.container(key="trust").empty()
-    found = reading.known_trust(run, film, asked, point)
-    if found is not None:
-        _conclusion(line, panel, found)
+    made = reading.checks(run, film, asked, point)
+    if made:
+        _conclusion(line, panel, made[0])
         return lambda: None
     line.markdown(words.CHECKING)
     with panel.container():

@@ -9,6 +9,10 @@ from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core.runs import Run
+from pneumo_core.trust import CHECKS
+from pneumo_core.trust_words import QUESTIONS
+from tests.audits import made_trust
+from ui.words import report as words
 
 
 def script() -> None:
@@ -25,7 +29,8 @@ def script() -> None:
     known = reading.novelty(run, film)
     if "percent" in st.session_state:
         st.session_state["clinic_prevalence"] = st.session_state["percent"]
-    case_report(run, film, run.operating_point, said, drawn, known)
+    made = st.session_state.setdefault("made", [])
+    case_report(run, film, run.operating_point, said, drawn, known, made)
 
 
 @pytest.fixture
@@ -83,3 +88,16 @@ def test_the_prevalence_is_the_labs(offered: dict[str, tuple[str, Callable]]) ->
     app.run()
     assert "where 8 % have pneumonia" in app.caption[0].value
     assert "What a call means where 8 % have pneumonia" in offered["html"][1]()
+
+
+def test_checks_that_end_after_the_page_was_drawn_are_on_it(
+    offered: dict[str, tuple[str, Callable]],
+) -> None:
+    app = opened()
+    assert words.UNCHECKED in app.caption[0].value
+    write = offered["html"][1]
+    question = QUESTIONS[CHECKS[0]]
+    assert question not in write()
+    app.session_state["made"].append(made_trust())
+    assert question in write()
+    assert words.CHECKED in app.run().caption[0].value

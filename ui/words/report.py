@@ -10,6 +10,6 @@ AT_PREVALENCE = (
 )
 AT_TEST = "Set your own prevalence on “{page}”, and the report says what a call means there."
 CHECKED = "The checks of the map are on it."
-UNCHECKED = "The checks of the map are not on it: they have not been made yet."
+UNCHECKED = "The checks of the map are on it as soon as they are done."
 HTML, PDF = "As a page (HTML)", "As a PDF"
 FILE = "pneumolens-report-{date}.{kind}"
