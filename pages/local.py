@@ -62,6 +62,8 @@ def progress(scoring: Scoring) -> None:
     done = {"done": len(scoring.scored), "total": scoring.total}
     if len(scoring.scored) == scoring.total:
         return
+    if scoring.stopped and scoring.trouble:
+        st.error(scoring.trouble)
     with st.container(horizontal=True, vertical_alignment="center"):
         if scoring.stopped:
             st.markdown(words.STOPPED.format(**done))
@@ -81,7 +83,7 @@ def results(scoring: Scoring, run: Run, point: OperatingPoint) -> None:
     progress(scoring)
     if scoring.working:
         # Last, so that meanwhile the page shows what is there.
-        scoring.step()
+        scoring.step(run, point)
         if not scoring.working:
             st.rerun()
     elif scoring.scored:

@@ -6,6 +6,7 @@ log wants to account for every verdict that was given, and one on screen cannot 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pneumo_core.answers import Prediction
     from pneumo_core.audit_log import Verdict
     from pneumo_core.batch import BatchRow
+    from pneumo_core.local_labels import LabelledFilm
+    from pneumo_core.local_validation import ScoredFilm
+    from pneumo_core.operating_point import OperatingPoint
     from pneumo_core.runs import Run
     from ui.reading import Film
 
@@ -65,6 +69,22 @@ def log_rows(run: Run, rows: Iterable[BatchRow]) -> None:
         )
 
 
+def log_scored(
+    run: Run, point: OperatingPoint, films: Iterable[tuple[LabelledFilm, ScoredFilm]]
+) -> None:
+    """Log what a model makes of a user's labelled films, at the operating point in use.
+
+    Raises:
+        DataError: As `log_film`.
+    """
+    if wanted():
+        _log(
+            _verdict_at(hashlib.sha256(film.entry.read().data or b"").hexdigest(), run, point, one)
+            for film, one in films
+            if one.error is None
+        )
+
+
 def _verdict(kind: str, digest: str, frame: int, run: Run, prediction: Prediction) -> Verdict:
     from pneumo_core.audit_log import Verdict
 
@@ -78,6 +98,13 @@ def _verdict(kind: str, digest: str, frame: int, run: Run, prediction: Predictio
         prediction.threshold,
         prediction.operating_point,
     )
+
+
+def _verdict_at(digest: str, run: Run, point: OperatingPoint, one: ScoredFilm) -> Verdict:
+    from pneumo_core.audit_log import Verdict
+
+    weights, chance = run.weights_sha256, one.probability
+    return Verdict("upload", digest, 0, weights, run.name, chance, point.threshold, point.name)
 
 
 def _log(verdicts: Iterable[Verdict]) -> None:

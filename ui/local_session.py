@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import cache
+from pneumo_core.errors import DataError
+from ui import audit_log, cache
 from ui.batch_session import MOST_BYTES
 
 if TYPE_CHECKING:
     from pneumo_core.local_labels import Labelled
     from pneumo_core.local_validation import ScoredFilm
+    from pneumo_core.operating_point import OperatingPoint
     from pneumo_core.runs import Run
 
 _FILES = "pneumolens/local/files"
@@ -37,7 +39,9 @@ class Scoring:
         labelled: The films.
         left: The work that is left.
         scored: What is there, in the order of the films.
-        stopped: Whether the user has halted it.
+        stopped: Whether the user, or trouble, has halted it.
+        trouble: What has halted it, in a sentence.
+        unlogged: Scores that are not to be shown before they are logged.
         known: What has been computed of the scores, by what it was computed for.
     """
 
@@ -46,6 +50,8 @@ class Scoring:
     left: Iterator[ScoredFilm] = field(repr=False)
     scored: list[ScoredFilm] = field(default_factory=list, repr=False)
     stopped: bool = False
+    trouble: str = ""
+    unlogged: list[ScoredFilm] = field(default_factory=list, repr=False)
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -58,11 +64,26 @@ class Scoring:
         """Whether more scores are to come unasked."""
         return len(self.scored) < self.total and not self.stopped
 
-    def step(self) -> None:
-        """Score some more films: as many as go through the network together."""
+    def step(self, run: Run, point: OperatingPoint) -> None:
+        """Score some more films: as many as go through the network together.
+
+        Where their verdicts cannot be logged and must be, this halts and keeps them back.
+
+        Args:
+            run: The model.
+            point: The operating point in use.
+        """
         from pneumo_core.batch import TOGETHER
 
-        self.scored += islice(self.left, TOGETHER)
+        self.unlogged = self.unlogged or list(islice(self.left, TOGETHER))
+        films = self.labelled.films[len(self.scored) :]
+        try:
+            audit_log.log_scored(run, point, zip(films, self.unlogged, strict=False))
+        except DataError as error:
+            self.stopped, self.trouble = True, str(error)
+            return
+        self.scored += self.unlogged
+        self.unlogged, self.trouble = [], ""
 
 
 def uploader(how: str) -> str:
@@ -87,7 +108,8 @@ def remember(how: str) -> None:
 
 def given(how: str) -> int:
     """Bytes of the files that the uploader holds."""
-    return sum(file.size for file in st.session_state.get(uploader(how)) or ())
+    # What a server before this one was given, it does not have: such a file has no size.
+    return sum(getattr(file, "size", 0) for file in st.session_state.get(uploader(how)) or ())
 
 
 def clear() -> None:

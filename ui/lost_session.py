@@ -25,7 +25,13 @@ _mount = st.components.v2.component(
 def watch() -> None:
     """Draw the part that keeps the mark; it cannot be seen."""
     mark = st.session_state.setdefault(_MARK, secrets.token_hex(8))
-    _mount(key=_KEY, data={"mark": mark}, on_lost_change=_learn)
+    _mount(
+        key=_KEY,
+        data={"mark": mark},
+        on_lost_change=_learn,
+        # Told after a broken connection, only to have the page drawn: with this mark or another.
+        on_connected_change=lambda: None,
+    )
 
 
 def say() -> None:

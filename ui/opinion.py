@@ -49,27 +49,28 @@ def _ask(shown: Reading) -> None:
             truth = shown.truth or noted.truth
             session_history.put(replace(shown, opinion=answer, comment=text, truth=truth))
 
-    label = words.OPINION
+    line = words.OPINION_ASKED
     if not same and noted.opinion:
-        label = words.OPINION_BEFORE.format(
+        line = words.OPINION_BEFORE.format(
             verdict=words.VERDICTS[noted.verdict], opinion=words.SHORT[noted.opinion]
         )
-    with st.container(horizontal=True, vertical_alignment="bottom", key="opinion"):
+    st.caption(line)
+    with st.container(horizontal=True, gap="small", key="opinion"):
         st.segmented_control(
-            label,
+            words.OPINION,
             OPINIONS,
             format_func=words.OPINIONS.get,
             key=said,
+            label_visibility="collapsed",
             on_change=keep,
             width="content",
         )
-        st.text_input(
-            words.COMMENT,
-            key=comment,
-            max_chars=COMMENT,
-            placeholder=words.COMMENT_HINT,
-            label_visibility="collapsed",
-            autocomplete="off",
-            on_change=keep,
-            width=240,
-        )
+        with st.popover(words.COMMENT, icon=":material/comment:"):
+            st.text_input(
+                words.COMMENT,
+                key=comment,
+                max_chars=COMMENT,
+                help=words.COMMENT_HELP,
+                autocomplete="off",
+                on_change=keep,
+            )

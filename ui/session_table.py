@@ -15,7 +15,15 @@ from pneumo_core.runs import Run
 from ui import cache, numbers, reading, session_history, state
 from ui.words import session as words
 
-WIDTHS = {"when": 130, "film": 130, "run": 110, "verdict": 90, "opinion": 80, "comment": 220}
+WIDTHS = {
+    "when": 125,
+    "film": 90,
+    "run": 100,
+    "verdict": 85,
+    "opinion": 75,
+    "truth": 105,
+    "comment": 220,
+}
 """Of the columns of the table, in pixels."""
 
 DIGEST = 64
@@ -43,7 +51,7 @@ def table(shown: Sequence[Reading]) -> None:
                     width=WIDTHS["when"],
                 ),
                 "probability": st.column_config.NumberColumn(
-                    words.COLUMNS["probability"], format="percent", width=90
+                    words.COLUMNS["probability"], format="percent", width=85
                 ),
             },
             on_select="rerun",

@@ -12,11 +12,13 @@ a parameter it lacks (a page switch drops them all) is filled in from the sessio
 from __future__ import annotations
 
 import runpy
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pneumo_core.errors import DataError
 from pneumo_core.files import PROJECT_FOLDER
@@ -116,12 +118,16 @@ def _run_in_frame() -> None:
     """Make sure that a page runs inside app.py.
 
     Streamlit takes a folder called pages for its old kind of app until ``st.navigation`` has been
-    called once: a fresh server whose first visitor follows a link to a page runs that page bare
+    called once: a fresh server whose first visitors follow links to pages runs those pages bare
     (and so does AppTest, every time). Then app.py is run here and draws the page again, framed.
     """
-    if PagesManager.uses_pages_directory:
+    context = get_script_run_ctx()
+    app = PROJECT_FOLDER / "app.py"
+    # Only then is app.py itself among the pages of the session.
+    pages = context.pages_manager.get_pages().values() if context else ()
+    if any(Path(str(page["script_path"])) == app for page in pages):
         PagesManager.uses_pages_directory = False
-        runpy.run_path(str(PROJECT_FOLDER / "app.py"))
+        runpy.run_path(str(app))
         st.stop()
 
 

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core.files import PROJECT_FOLDER
@@ -31,10 +33,24 @@ def two_runs(tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    "page", ["overview", "predict", "batch", "threshold", "models", "misclassified", "help"]
+    "page",
+    ["overview", "predict", "batch", "threshold", "models", "misclassified", "session", "help"],
 )
 def test_every_page_shows_the_notice(open_page: OpenPage, page: str) -> None:
     assert NOTICE in words_of(open_page(page))
+
+
+def test_a_page_gets_its_frame_also_beside_another_first_visitor(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = script_runner._mpa_v1
+
+    def meanwhile_the_other_is_framed(path: str) -> None:
+        PagesManager.uses_pages_directory = False
+        bare(path)
+
+    monkeypatch.setattr(script_runner, "_mpa_v1", meanwhile_the_other_is_framed)
+    assert NOTICE in words_of(open_page("predict"))
 
 
 def test_a_single_run_needs_no_picker(open_page: OpenPage) -> None:

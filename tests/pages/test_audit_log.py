@@ -1,8 +1,10 @@
 """A server that logs verdicts: every verdict shown has its row, and without a log none is shown."""
 
 import hashlib
+import io
 import sqlite3
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -170,6 +172,28 @@ def test_a_batch_halts_where_it_cannot_be_logged_and_goes_on(
     assert {row["image_sha256"] for row in rows(log)} == {
         hashlib.sha256(film).hexdigest() for film in films
     }
+
+
+def test_labelled_films_are_logged_or_not_shown(
+    open_page: OpenPage, films: list[bytes], log: Path
+) -> None:
+    log.write_text("a letter")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for i, film in enumerate(films):
+            archive.writestr(f"{('NORMAL', 'PNEUMONIA')[i % 2]}/{NAME} {i}.png", film)
+    app = open_page("local")
+    app.file_uploader[0].set_value([("site.zip", packed.getvalue(), "")]).run()
+    app.run()
+    assert "must log every verdict" in app.error[0].value
+    assert not app.table
+    log.unlink()
+    app.button(key="local_halt").click().run()
+    finish(app)
+    assert not app.error
+    assert app.table
+    expected = sorted(hashlib.sha256(film).hexdigest() for film in set(films))
+    assert sorted(row["image_sha256"] for row in rows(log)) == expected
 
 
 def test_a_server_that_need_not_log_does_nothing(

@@ -132,7 +132,7 @@ def test_another_threshold_changes_the_reading_until_there_is_an_opinion(
     assert (noted.verdict, noted.threshold, noted.opinion) == ("Pneumonia", own, "agree")
     control = next(one for one in app.segmented_control if one.key.startswith("opinion-"))
     assert control.value is None, "nothing was said of this verdict"
-    assert control.label == "Your opinion (of “pneumonia” you said: agree)"
+    assert "When it was called pneumonia you said: agree. And now?" in words_of(app)
     say(app, "disagree")
     (noted,) = history(app)
     assert (noted.verdict, noted.threshold, noted.opinion) == ("Normal", 1.0, "disagree")
@@ -218,8 +218,11 @@ def test_a_file_that_is_none_gets_one_sentence(
 
 def tick(app: AppTest, row: int) -> AppTest:
     """Tick a row of the table, which AppTest cannot."""
-    keys = [key for key in app.session_state if key.startswith("session-table-")]
-    app.session_state[keys[0]] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    drawn = app.dataframe[0].proto.id
+    keys = (key for key in app.session_state if key.startswith("session-table-"))
+    app.session_state[next(key for key in keys if drawn.endswith(key))] = {
+        "selection": {"rows": [row], "columns": [], "cells": []}
+    }
     app.run()
     assert not app.exception
     return app

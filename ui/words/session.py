@@ -1,10 +1,11 @@
 """Words of the Session page, and of the reader's own opinion on Predict."""
 
 OPINION = "Your opinion"
-OPINIONS = {"agree": "I agree", "disagree": "I disagree", "unsure": "I am unsure"}
+OPINIONS = {"agree": "Agree", "disagree": "Disagree", "unsure": "Unsure"}
 COMMENT = "Comment"
-COMMENT_HINT = "Comment, kept on the Session page"
-OPINION_BEFORE = "Your opinion (of “{verdict}” you said: {opinion})"
+COMMENT_HELP = "Kept on the Session page until you close the tab."
+OPINION_ASKED = "What do you say?"
+OPINION_BEFORE = "When it was called {verdict} you said: {opinion}. And now?"
 
 TITLE = "This session"
 ABOUT = (
@@ -25,13 +26,13 @@ COLUMNS = {
     "probability": "Pneumonia",
     "verdict": "Verdict",
     "opinion": "You",
-    "comment": "Comment",
     "truth": "Known answer",
+    "comment": "Comment",
 }
 VERDICTS = {"Pneumonia": "pneumonia", "Normal": "normal"}
 SHORT = {"agree": "agree", "disagree": "disagree", "unsure": "unsure", None: ""}
 TABLE_HELP = "Tick a row to open its film or to enter the known answer. Click a head to sort."
-PICK = "Tick a row on the left to see it here."
+PICK = "Tick a row of the table to see it here."
 
 CALLED = "Called **{verdict}** at the threshold {threshold}, probability {percent}."
 TRUTH = "Known answer"
