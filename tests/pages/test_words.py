@@ -55,6 +55,7 @@ TERMS = [
     *("confident learning", "false positive rate", "heatmap", "evidence", "layer", "validation"),
     *("test set", "ensemble", "seed", "epoch", "augmentation", "cross-entropy", "focal"),
     *("weight decay", "learning rate", "false alarm", "contours", "log-odds", "rank correlation"),
+    *("calibration in the large", "margin", "odds", "bootstrap", "likelihood ratio"),
 ]
 """What the pages must be able to explain."""
 

@@ -73,6 +73,11 @@ GLOSSARY = (
         ("calibration", "calibrated", "probability"),
     ),
     Term(
+        "Calibration in the large",
+        "How far all probabilities together are too high or too low, in log-odds: 0 is perfect, "
+        "below 0 they promise too much.",
+    ),
+    Term(
         "CLAHE",
         "Contrast-limited adaptive histogram equalisation: evens out the contrast in each part of "
         "a film, so that faint structure shows in dark and bright parts alike.",
@@ -277,6 +282,11 @@ GLOSSARY = (
         "Macro mean",
         "The mean over classes, each counted alike; a weighted mean counts each by its films.",
         ("weighted mean",),
+    ),
+    Term(
+        "Margin",
+        "How much worse a figure may be and still count as holding. The whole interval must lie "
+        "within it.",
     ),
     Term(
         "McNemar's test",
