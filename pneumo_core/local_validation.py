@@ -84,8 +84,8 @@ def _score(
 ) -> Iterator[ScoredFilm]:
     pixels = [image for _, image in group if isinstance(image, GreyImage)]
     logits = detector.logits(pixels)
-    chances = iter(probability(logits, detector.run.temperature) if pixels else ())
-    raw = iter(logits)
+    chances = probability(logits, detector.run.temperature) if pixels else logits
+    known_of = iter(zip(logits, chances, detector.novelty_many(pixels), strict=True))
     for film, image in group:
         known = {
             "name": shown(film.entry.path),
@@ -97,12 +97,12 @@ def _score(
         if not isinstance(image, GreyImage):
             yield ScoredFilm(**known, error=image)
             continue
-        novelty = detector.novelty(image)
+        logit, chance, novelty = next(known_of)
         yield ScoredFilm(
             **known,
             digest=_digest(image.pixels),
-            logit=float(next(raw)),
-            probability=float(next(chances)),
+            logit=float(logit),
+            probability=float(chance),
             looks=novelty.answer if novelty else None,
             objections=" ".join(each.sentence for each in novelty.objections) if novelty else "",
         )
