@@ -51,7 +51,8 @@ def test_nothing_stands_in_the_way_of_assistive_technology(
     dark = visitor.page.evaluate("getComputedStyle(document.querySelector('.stApp')).color")
     assert (dark == "rgb(247, 250, 252)") == (scheme == "dark")
     found = faults(visitor)
-    for page in ("predict", "batch", "threshold", "models", "misclassified", "session", "help"):
+    pages = ("predict", "batch", "threshold", "models", "misclassified", "local", "session", "help")
+    for page in pages:
         visitor.open(page, query(page, tiny_run))
         visitor.page.wait_for_selector(MAIN.get(page, "h1"))
         found += faults(visitor)

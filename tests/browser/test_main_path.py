@@ -24,7 +24,7 @@ from tests.browser.dashboard import serving
 pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=60_000)
-PAGES = ["", "predict", "batch", "threshold", "models", "misclassified", "session", "help"]
+PAGES = ["", "predict", "batch", "threshold", "models", "misclassified", "local", "session", "help"]
 CELLS = {
     "fn": "Missed pneumonia",
     "fp": "False alarms",

@@ -34,7 +34,10 @@ def two_runs(tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "page",
-    ["overview", "predict", "batch", "threshold", "models", "misclassified", "session", "help"],
+    [
+        *("overview", "predict", "batch", "threshold", "models", "misclassified", "local"),
+        *("session", "help"),
+    ],
 )
 def test_every_page_shows_the_notice(open_page: OpenPage, page: str) -> None:
     assert NOTICE in words_of(open_page(page))
