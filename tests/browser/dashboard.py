@@ -35,14 +35,18 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def serving(log: Path, script: str = "app.py", **environment: str) -> Iterator[str]:
+def serving(
+    log: Path, script: str = "app.py", port: int | None = None, **environment: str
+) -> Iterator[str]:
     """Serve the dashboard with further environment variables; yields its address.
 
-    Its output goes to the file `log`. Another `script` is served in its place.
+    Its output goes to the file `log`. Another `script` is served in its place; a `port` is one
+    that an earlier server had.
     """
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("localhost", 0))
+            port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     with log.open("wb") as output:
         server = subprocess.Popen(
