@@ -88,6 +88,20 @@ class Visitor:
             raise AssertionError(f"{place} does not offer {option!r}")
         self.settle()
 
+    def download(self, button: str) -> bytes:
+        """Click a button until a file comes, and return what is in it.
+
+        Streamlit knows nothing of a click on a button that is being drawn anew.
+        """
+        for _ in range(5):
+            try:
+                with self.page.expect_download(timeout=PATIENCE / 5) as download:
+                    self.page.get_by_role("button", name=button).click()
+                return Path(download.value.path()).read_bytes()
+            except self.timed_out:
+                continue
+        raise AssertionError(f"{button!r} gives no file")
+
     def give(self, content: bytes, name: str = "film.png") -> None:
         """Choose a file on the Predict page."""
         chosen = {"name": name, "mimeType": "image/png", "buffer": content}

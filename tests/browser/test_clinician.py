@@ -54,9 +54,7 @@ def walk(visitor: Visitor, film: bytes) -> bytes:
     page.locator(".viewer .opacity").fill("20")
     visitor.settle()
     page.get_by_role("button", name=report.OPEN).click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name=report.PDF).click()
-    return Path(download.value.path()).read_bytes()
+    return visitor.download(report.PDF)
 
 
 @pytest.fixture(scope="module")
