@@ -121,14 +121,13 @@ def main() -> None:
         server = server_of()
         memory["idle"] = resident(server)
         with visiting(chromium, address, [[film] for film in first]) as browsers:
-            rounds(browsers, films=1)
+            rounds(browsers, 1, server)
             wrong = [text for each in browsers for text in each.wrong]
         memory["before"] = after_leaving(chromium, address, server)
         with visiting(chromium, address, shares) as browsers:
             start = time.monotonic()
-            rounds(browsers, options.films)
+            memory["most seen between rounds"] = rounds(browsers, options.films, server)
             took = time.monotonic() - start
-            memory["during"] = resident(server)
         memory["after"] = after_leaving(chromium, address, server)
     every = [name for each in browsers for film in each.films for name in film.names]
     crossed = {name for name in set(every) if every.count(name) > 1}  # the same map by chance
@@ -151,7 +150,7 @@ def main() -> None:
         **{f"{name} MiB": round(held / 2**20) for name, held in memory.items()},
         "growth": round(growth, 3),
     }
-    print("\n".join(f"{name:20} {value}" for name, value in figures.items()))
+    print("\n".join(f"{name:28} {value}" for name, value in figures.items()))
     print("\n".join(wrong[:20]))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
@@ -213,8 +212,13 @@ def visiting(chromium: Any, address: str, shares: list[list[Film]]) -> Iterator[
             browser.wrong.append(f"at leaving: {error}")
 
 
-def rounds(browsers: list[Browser], films: int) -> None:
-    """Give every browser one film after the other; all get theirs before any is looked at."""
+def rounds(browsers: list[Browser], films: int, server: int) -> int:
+    """Give every browser one film after the other; all get theirs before any is looked at.
+
+    Returns:
+        The most memory that the server was seen to hold.
+    """
+    most = 0
     for number in range(films):
         for browser in browsers:
             browser.visitor.give(browser.films[number].data, f"{number}.jpeg")
@@ -224,7 +228,9 @@ def rounds(browsers: list[Browser], films: int) -> None:
             browser.seconds.append(time.monotonic() - start)
         for browser in browsers:  # nothing may have come over it since
             browser.check(browser.films[number])
+        most = max(most, resident(server))
         print(f"round {number + 1}: {time.monotonic() - start:.1f} s", flush=True)
+    return most
 
 
 def server_of() -> int:
