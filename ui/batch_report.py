@@ -113,12 +113,16 @@ def _written(batch: Batch, shown: Sequence[BatchRow], name: str, notes: str) -> 
     if writing is not None and writing.asked[:3] != (numbers, name, notes):
         # It is of other rows, or has another name on it.
         writing.halt()
-        writing = None
+        batch.report = writing = None
     with st.container(horizontal=True):
         for kind, label in words.REPORT_KINDS.items():
-            if st.button(label, key=f"batch_report_{kind}", disabled=_busy(writing)):
-                writing = Writing(batch, shown, (numbers, name, notes, kind))
-    batch.report = writing
+            st.button(
+                label,
+                key=f"batch_report_{kind}",
+                disabled=writing is not None and writing.working,
+                on_click=_start,
+                args=(batch, shown, kind),
+            )
     if writing is None:
         return
     if writing.working:
@@ -139,8 +143,11 @@ def _written(batch: Batch, shown: Sequence[BatchRow], name: str, notes: str) -> 
         )
 
 
-def _busy(writing: Writing | None) -> bool:
-    return writing is not None and writing.working
+def _start(batch: Batch, shown: Sequence[BatchRow], kind: str) -> None:
+    # A callback: what was typed right before the click is there, and the page is drawn after it.
+    keys = (batch_session.REPORT_NAME, batch_session.REPORT_NOTES)
+    name, notes = (st.session_state[key] or "" for key in keys)
+    batch.report = Writing(batch, shown, (tuple(row.number for row in shown), name, notes, kind))
 
 
 def _progress(writing: Writing) -> None:

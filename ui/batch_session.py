@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pneumo_core.runs import Run
     from ui.batch_report import Writing
 
-MOST_MB = 512
+MOST_MB = 500
 """Most megabytes of files that a session may hold at a time; one archive may be all of it."""
 
 MOST_BYTES = MOST_MB * 2**20

@@ -131,9 +131,9 @@ def test_too_many_files_are_refused_in_words(
 
 
 def test_the_limits_are_said(page: AppTest) -> None:
-    limits = words.LIMITS.format(files=1000, film=64, most=512)
+    limits = words.LIMITS.format(files=1000, film=64, most=500)
     assert limits in words_of(page)
-    assert page.file_uploader[0].proto.max_upload_size_mb == 512
+    assert page.file_uploader[0].proto.max_upload_size_mb == 500
 
 
 def written(page: AppTest) -> list:
