@@ -133,6 +133,13 @@ class Heard(Visitor):
         return "\n".join([*asked, *self.pages, self.page.url]).encode()
 
 
+def kept_by(page: Any) -> bytes:
+    """What the page has put into the browser's own storage and cookies."""
+    places = "{...localStorage}, {...sessionStorage}, document.cookie"
+    kept = page.evaluate(f"JSON.stringify([{places}])")
+    return kept.encode()
+
+
 def as_bytes(payload: str | bytes) -> bytes:
     return payload.encode() if isinstance(payload, str) else payload
 
@@ -222,6 +229,7 @@ def test_nothing_of_an_upload_is_left_behind(
         tags = given.planted.only(*TAGS, "png text")
         assert visitor.received
         assert tags.found_in(b"".join(visitor.received)) == []
+        assert given.planted.found_in(kept_by(visitor.page)) == []
         other.page.reload()
         other.page.wait_for_selector("h1")
         other.settle()
