@@ -95,6 +95,12 @@ class Cases:
     pneumonia: int | None
     normal: int | None
 
+    def in_all(self, prevalence: float) -> int | None:
+        """Films to collect as they come, with this share of pneumonia, to have both."""
+        parts = ((self.pneumonia, prevalence), (self.normal, 1 - prevalence))
+        each = [None if n is None else cases_needed.in_all(n, share) for n, share in parts]
+        return max(each) if None not in each else None
+
 
 @dataclass(frozen=True)
 class LocalAnswer:
@@ -125,6 +131,11 @@ class LocalAnswer:
     calibration: Calibrated
     within: Mapping[float, Cases]
     to_decide: Cases
+
+    @property
+    def prevalence(self) -> float:
+        """Share of these films that has pneumonia."""
+        return self.pneumonia / (self.pneumonia + self.normal)
 
     @property
     def sentence(self) -> str:

@@ -15,7 +15,7 @@ from pneumo_core.csv_table import MOST_BYTES
 from pneumo_core.errors import DataError
 from pneumo_core.files import written_whole
 from pneumo_core.images import MAX_BYTES
-from pneumo_core.local_answer import FIGURES, NAMES, LocalAnswer, local_answer
+from pneumo_core.local_answer import FIGURES, NAMES, Cases, LocalAnswer, local_answer
 from pneumo_core.local_labels import Labelled, LeftOut, find_labels
 from pneumo_core.local_validation import Tally, score_films, tally
 from pneumo_core.proportions import Estimate
@@ -76,12 +76,15 @@ def text(answer: LocalAnswer, run: str) -> str:
         cells = (one.here, one.there, one.change.change)
         floor = "" if one.floor is None else f"{one.floor:.3f}"
         rows.append([NAMES[name], *map(_interval, cells), floor])
-    cases = [["films for", "with pneumonia", "normal"]]
-    for width, each in answer.within.items():
-        cases.append([f"±{100 * width:g} points", *map(_films, (each.pneumonia, each.normal))])
-    needed = answer.to_decide
-    cases.append(["a clear answer", *map(_films, (needed.pneumonia, needed.normal))])
-    cases.append(["here now", str(answer.pneumonia), str(answer.normal)])
+    needed = {f"±{100 * width:g} points": each for width, each in answer.within.items()}
+    needed |= {
+        "a clear answer": answer.to_decide,
+        "here now": Cases(answer.pneumonia, answer.normal),
+    }
+    cases = [["films for", "with pneumonia", "normal", "in all, mixed as here"]]
+    for what, each in needed.items():
+        numbers = (each.pneumonia, each.normal, each.in_all(answer.prevalence))
+        cases.append([what, *map(_films, numbers)])
     calibration = answer.calibration
     promise = (
         f"Mean probability {calibration.promised:.3f}, share with pneumonia "

@@ -12,7 +12,7 @@ from pneumo_core.cases_needed import auc_to_decide, for_width, to_decide
 from pneumo_core.confusion import figures_at
 from pneumo_core.errors import DataError
 from pneumo_core.intervals import compare_auc_unpaired
-from pneumo_core.local_answer import FEWEST, LocalAnswer, calibrated, local_answer
+from pneumo_core.local_answer import FEWEST, Cases, LocalAnswer, calibrated, local_answer
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.proportions import difference, wilson
 
@@ -147,6 +147,15 @@ def test_widths():
     answer = ask(90, 10, 85, 15)
     assert answer.within[0.05].pneumonia == for_width(0.9, 0.05) == 141
     assert answer.within[0.03].normal == for_width(0.85, 0.03)
+
+
+def test_films_in_all_where_a_quarter_has_pneumonia():
+    # 30 with pneumonia need 120 films, 80 normal ones need 107.
+    assert Cases(30, 80).in_all(0.25) == 120
+    assert Cases(20, 80).in_all(0.25) == 107
+    assert Cases(20, None).in_all(0.25) is None
+    assert Cases(20, 80).in_all(0.0) is None
+    assert ask(90, 10, 285, 15).prevalence == 0.25
 
 
 def test_calibration_in_the_large_by_hand():

@@ -178,14 +178,21 @@ def roc(
 
 def cases(answer: LocalAnswer) -> None:
     """How many films it takes to know the figures well enough."""
+    from pneumo_core.local_answer import Cases
+
     st.subheader(words.CASES)
-    needed = [
-        (words.CASES_WIDTH.format(points=f"{100 * width:g}"), each)
-        for width, each in answer.within.items()
+    needed = {
+        **{
+            words.CASES_WIDTH.format(points=f"{100 * width:g}"): each
+            for width, each in answer.within.items()
+        },
+        words.CASES_DECIDE: answer.to_decide,
+        words.CASES_HERE: Cases(answer.pneumonia, answer.normal),
+    }
+    rows = [
+        (title, *map(_films, (each.pneumonia, each.normal, each.in_all(answer.prevalence))))
+        for title, each in needed.items()
     ]
-    needed.append((words.CASES_DECIDE, answer.to_decide))
-    rows = [(title, _films(each.pneumonia), _films(each.normal)) for title, each in needed]
-    rows.append((words.CASES_HERE, count(answer.pneumonia), count(answer.normal)))
     table = pd.DataFrame(rows, columns=list(words.CASES_COLUMNS))
     st.table(table, border="horizontal", hide_index=True)
     st.caption(words.CASES_WORDS)

@@ -78,7 +78,7 @@ def test_a_zip_of_class_folders_gets_the_answer(
     test = tiny_app.metrics["test"]["auc"]
     assert figures.loc["AUC", words.TEST].startswith(f"{test[0]:.3f} ({test[1]:.3f}")
     cases = page.table[1].value.set_index(words.CASES_COLUMNS[0])
-    assert cases.loc[words.CASES_HERE].tolist() == ["12", "12"]
+    assert cases.loc[words.CASES_HERE].tolist() == ["12", "12", "24"]
     assert page.get("plotly_chart")
     left_out = page.dataframe[0].value
     assert left_out["name"].tolist() == [f"NORMAL/{NAME}"]
@@ -92,7 +92,7 @@ def test_a_csv_beside_loose_films(page: AppTest, films: dict[str, bytes]) -> Non
     rows += ["elsewhere.png,1"]
     give(page, {**loose, "labels.csv": "\n".join(["file,label", *rows]).encode()})
     assert "24 films have a label in the CSV; 1 rows of the CSV" in words_of(page)
-    assert page.table[1].value.iloc[-1].tolist() == [words.CASES_HERE, "12", "12"]
+    assert page.table[1].value.iloc[-1].tolist() == [words.CASES_HERE, "12", "12", "24"]
 
 
 def test_it_can_be_halted_and_goes_on(page: AppTest, films: dict[str, bytes]) -> None:
@@ -104,7 +104,7 @@ def test_it_can_be_halted_and_goes_on(page: AppTest, films: dict[str, bytes]) ->
     page.button(key="local_halt").click().run()
     page.run()
     assert "Stopped" not in words_of(page)
-    assert page.table[1].value.iloc[-1].tolist()[1:] == ["12", "12"]
+    assert page.table[1].value.iloc[-1].tolist()[1:] == ["12", "12", "24"]
 
 
 def test_the_lab_opens_on_them(page: AppTest, films: dict[str, bytes], tiny_app: Run) -> None:

@@ -116,15 +116,16 @@ ROC_ALT = (
 )
 
 CASES = "How many films it takes"
-CASES_COLUMNS = ("To know", "With pneumonia", "Normal")
-CASES_WIDTH = "Sensitivity and specificity to ±{points} points"
+CASES_COLUMNS = ("To know", "With pneumonia", "Normal", "In all, mixed as here")
+CASES_WIDTH = "Sensitivity, specificity to ±{points} points"
 CASES_DECIDE = "For a clear answer, in 4 of 5 tries"
 CASES_HERE = "Here now"
 CASES_NONE = "–"
 CASES_OTHER = "cannot be told"
 CASES_WORDS = (
     "If the figures stay as they are, and each film is of another patient. Wilson's interval "
-    "(Piegorsch 2004); for the answer the score test and, for the AUC, Hanley and McNeil (1982)."
+    "(Piegorsch 2004); for the answer the score test and, for the AUC, Hanley and McNeil (1982). "
+    "In all: Buderer (1996)."
 )
 
 LAB = "Open in the threshold lab"
