@@ -11,7 +11,8 @@ import streamlit as st
 
 from pneumo_core.report import LONGEST_NAME, LONGEST_NOTES, CaseReport, ModelFacts, to_html, to_pdf
 from pneumo_core.similar import ASKED, nearest
-from ui import cache
+from ui import cache, clinic
+from ui.words import clinic as clinic_words
 from ui.words import common
 from ui.words import report as words
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from pneumo_core.runs import Run
     from pneumo_core.trust import Trust
     from ui.reading import Film
-
-_PREVALENCE = "clinic_prevalence"
-"""Key of the Threshold page's prevalence, in percent."""
 
 
 @dataclass
@@ -62,7 +60,7 @@ def case_report(
     """
     with st.popover(words.OPEN, icon=":material/description:"):
         typed = _fields(film)
-        percent = st.session_state.get(_PREVALENCE)
+        percent = clinic.percent()
         st.caption(" ".join(_contents(percent, explanation, checks)))
         written = partial(
             _case,
@@ -131,8 +129,8 @@ def _contents(
     percent: float | None, explanation: Explanation | None, checks: Sequence[Trust]
 ) -> list[str]:
     """What is on the report and what is not, and where what is typed is kept."""
-    place = words.AT_TEST if percent is None else words.AT_PREVALENCE
-    sentences = [words.PRIVACY, place.format(prevalence=percent, page=common.PAGE_THRESHOLD)]
+    where = words.AT_TEST if percent is None else words.AT_PREVALENCE
+    sentences = [words.PRIVACY, where.format(prevalence=percent, place=clinic_words.TITLE)]
     if explanation is not None:
         sentences.append(words.CHECKED if checks else words.UNCHECKED)
     return sentences

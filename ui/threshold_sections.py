@@ -21,9 +21,11 @@ from pneumo_core.decision import (
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.proportions import Estimate
 from pneumo_core.runs import Run
+from ui import clinic as clinic_at
 from ui import threshold_lab as lab
 from ui.threshold_data import Promise, Scored, Source
 from ui.threshold_show import points, show, with_interval
+from ui.words import clinic as clinic_words
 from ui.words import threshold as words
 
 DRAWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "accuracy")
@@ -86,14 +88,13 @@ def why_they_differ(sets: Mapping[str, Scored], run: Run) -> list[str]:
 def clinic(one: Scored) -> None:
     """What the threshold means at the user's own prevalence, and whether it does good."""
     threshold = lab.current().point.threshold
+    st.session_state.setdefault(clinic_at.KEY, clinic_words.START)
     percent = st.number_input(
-        words.CLINIC_PREVALENCE,
-        min_value=0.1,
-        max_value=99.9,
-        value=words.CLINIC_START,
+        clinic_words.ASKED,
+        *clinic_words.RANGE,
         step=1.0,
         format="%.1f",
-        key="clinic_prevalence",
+        key=clinic_at.KEY,
         persist_state="session",
         width=260,
     )

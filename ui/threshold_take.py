@@ -11,10 +11,11 @@ from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.rules import Rule, rule_to_json
 from pneumo_core.runs import Run
 from pneumo_core.threshold_report import Sample, operating_point_json, report_html, table_csv
-from ui import state
+from ui import clinic, state
 from ui import threshold_lab as lab
 from ui.threshold_data import Scored, Source
 from ui.threshold_show import FORMAT, count
+from ui.words import clinic as clinic_words
 from ui.words import threshold as words
 
 MOST_ROWS = 20_000
@@ -31,7 +32,7 @@ def take_away(source: Source, one: Scored) -> None:
     name = f"{source.name}-{one.split}" if source.run else source.name
     sha256 = source.run.weights_sha256 if source.run else ""
     few = len(one.table) <= MOST_ROWS
-    prevalence = st.session_state.get("clinic_prevalence", words.CLINIC_START) / 100
+    prevalence = (clinic.percent() or clinic_words.START) / 100
     files = (
         (
             words.SUMMARY,

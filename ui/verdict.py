@@ -12,6 +12,7 @@ from pneumo_core.confusion import Confusion, confusion_at
 from pneumo_core.operating_point import OperatingPoint, ZoneName, threshold_words
 from pneumo_core.runs import Run
 from ui import cache, numbers, reading
+from ui.clinic import at_your_place
 from ui.opinion import opinion
 from ui.probability_scale import probability_scale
 from ui.reading import Film
@@ -64,6 +65,7 @@ def verdict(
         st.warning(words.TRAINED_ON, icon=":material/child_care:")
     else:
         st.info(words.SAMPLE_TRUTH.format(truth=common.truth(*film.truth)))
+    at_your_place(run, point, chance)
     with st.expander(words.NOTE):
         st.code(prediction.clinical_note, language=None, wrap_lines=True)
 

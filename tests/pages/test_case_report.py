@@ -83,7 +83,7 @@ def test_what_is_typed_is_on_the_report_of_that_film_only(
 
 def test_the_prevalence_is_the_labs(offered: dict[str, tuple[str, Callable]]) -> None:
     app = opened()
-    assert "Set your own prevalence on “Threshold”" in app.caption[0].value
+    assert "Say how common it is under “At your place”" in app.caption[0].value
     app.session_state["percent"] = 8.0
     app.run()
     assert "where 8 % have pneumonia" in app.caption[0].value

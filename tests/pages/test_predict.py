@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core import PneumoniaDetector
 from pneumo_core.architectures import cam_stage
+from pneumo_core.confusion import confusion_at
 from pneumo_core.display import Look, colour_table
 from pneumo_core.effort import Effort
 from pneumo_core.errors import DataError, ImageError
@@ -26,6 +27,7 @@ from pneumo_core.runs import Run, read_run
 from pneumo_core.similar import nearest
 from tests.audits import made_row, made_trust, write_audit
 from tests.pages.conftest import OpenPage, words_of
+from ui import numbers
 from ui.methods_compare import small
 
 Upload = Callable[..., AppTest]
@@ -498,3 +500,22 @@ def test_a_failed_download_says_what_to_do(
     next(button for button in app.button if button.label == "Download the images").click().run()
     assert not app.exception
     assert app.error[0].value == "The download failed. Get pneumoniamnist_224.npz by hand."
+
+
+def test_a_score_and_a_call_are_carried_to_the_users_own_prevalence(
+    open_page: OpenPage, tiny_app: Run, film: bytes
+) -> None:
+    app = upload(open_page("predict"), film)
+    assert "Where 20 % have pneumonia" not in words_of(app)
+    app.number_input(key="clinic_prevalence_here").set_value(20.0).run()
+    assert not app.exception
+    chance = PneumoniaDetector(tiny_app).predict(film).probability
+    share = tiny_app.metrics["val"]["prevalence"]
+    odds = chance / (1 - chance) * (0.2 / 0.8) / (share / (1 - share))
+    scores = tiny_app.scores("test")
+    at = confusion_at(scores["label"], scores["probability"], tiny_app.operating_point.threshold)
+    true, false = 0.2 * at.sensitivity, 0.8 * (1 - at.specificity)
+    assert f"**{numbers.in_hundred(odds / (1 + odds))}** would show it" in words_of(app)
+    assert f"has it with **{100 * true / (true + false):.1f} % (" in words_of(app)
+    app.switch_page("pages/threshold.py").run()
+    assert app.session_state["clinic_prevalence"] == 20

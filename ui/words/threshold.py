@@ -188,14 +188,12 @@ INTERVALS_ONE = (
 )
 COMPARISON_ALT = "Figures with their 95 % intervals, as in the table."
 
-CLINIC_PREVALENCE = "Pneumonia among my patients, %"
 CLINIC_PARTS = ("found", "missed", "false alarms", "cleared")
 CLINIC_SENTENCE = (
     "An alert means pneumonia with **{ppv}**, an all-clear means none with **{npv}**. "
     "An alert multiplies the odds of pneumonia by {lr_positive}, an all-clear by {lr_negative}."
 )
 CLINIC_MEANS = "There a probability of {threshold} stands for one of {means}."
-CLINIC_START = 10.0
 CLINIC_ASSUMES = {
     split: (
         f"Sensitivity and specificity are taken over from {name}; in sicker or healthier patients "
