@@ -105,8 +105,8 @@ def answer(scoring: Scoring, run: Run, point: OperatingPoint) -> None:
         local_answer.take_away(scoring, run, point, counting)
         st.button(words.CLEAR, icon=":material/delete:", on_click=local_session.clear)
     # Side by side where there is room, else one above the other.
-    row = st.container(horizontal=True, gap="large")
-    left, right = row.container(width=660), row.container(width=460)
+    row = st.container(horizontal=True, gap="medium")
+    left, right = row.container(width=650), row.container(width=430)
     with left:
         local_answer.beside_test(found)
         local_answer.calibration(found)

@@ -330,8 +330,8 @@ def _reason(
     points = f"{100 * margin:g} points"
     if verdict == "holds":
         return (
-            f"AUC, sensitivity and specificity are shown to be no more than {points} below its "
-            "test."
+            f"AUC, sensitivity and specificity are shown to be no more than {points} below the "
+            "model's test."
         )
     if verdict == "does not hold":
         failed = [figure for figure in figures.values() if figure.state == "fails"]
@@ -344,14 +344,14 @@ def _reason(
     if fewest < FEWEST:
         return f"it takes {FEWEST} patients with pneumonia and {FEWEST} without. {more}"
     unsure = _listed([NAMES[one.name] for one in figures.values() if one.state == "open"])
-    return f"{unsure} may lie more than {points} below its test, or not. {more}"
+    return f"{unsure} may lie more than {points} below the model's test, or not. {more}"
 
 
 def _ranks(figures: Mapping[str, Figure]) -> str:
     """What is left where only the threshold is at fault."""
     if figures["auc"].state != "holds":
         return ""
-    return " It still ranks films as well as on its test: another threshold may do."
+    return " Its AUC holds, so another threshold may do."
 
 
 def _more(have: Cases, needed: Cases) -> str:

@@ -45,7 +45,7 @@ def ask(
 def test_it_holds_where_all_three_lie_above_the_test_less_the_margin():
     answer = ask(480, 20, 470, 30)
     assert answer.verdict == "holds"
-    assert "no more than 5 points below its test" in answer.sentence
+    assert "no more than 5 points below the model's test" in answer.sentence
     one = answer.figures["sensitivity"]
     assert one.here == wilson(480, 500)
     assert one.floor == pytest.approx(0.9)
