@@ -159,7 +159,7 @@ def out_of_reach(visitor: Visitor) -> list[str]:
     return visitor.page.evaluate(MISSED, sorted(reached - {-1}))
 
 
-@pytest.mark.parametrize("page", [*MAIN, "batch"])
+@pytest.mark.parametrize("page", [*MAIN, "batch", "local", "session"])
 def test_the_keyboard_alone_reaches_everything(visit: Visit, tiny_run: Run, page: str) -> None:
     visitor = visit()
     visitor.open(page, query(page, tiny_run))
