@@ -96,7 +96,8 @@ def take(batch: Batch, shown: list[BatchRow]) -> None:
             on_click=ignore,
         )
         report(batch, shown)
-        st.button(words.CLEAR, icon=":material/delete:", on_click=batch_session.clear)
+        if st.button(words.CLEAR, icon=":material/delete:", on_click=batch_session.clear):
+            st.rerun()  # the uploader too, which is outside of this fragment
 
 
 def main() -> None:

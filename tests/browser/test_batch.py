@@ -1,9 +1,13 @@
 """Many films in a real Chromium: they are read while the page shows it, and one is opened."""
 
+import io
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 
 from pneumo_core.datasets import Dataset
 from tests.browser.conftest import DRAWN, Visit
@@ -52,3 +56,50 @@ def test_films_are_read_and_one_is_opened(
     assert "Miller" not in server_log.read_text("utf-8")
     visitor.go("Batch")
     page.get_by_text(words.DONE_BAD.format(judged=len(names), bad=1)).wait_for()
+
+
+def test_a_running_batch_answers_clicks_and_can_be_halted(visit: Visit) -> None:
+    visitor = visit("batch")
+    page = visitor.page
+    # So many that they take a while on any machine: a few go through the network together.
+    film = io.BytesIO()
+    rows, columns = np.mgrid[:1200, :1500]
+    Image.fromarray((rows // 10 + columns // 20).astype(np.uint8)).save(film, "PNG")
+    total = 150
+    files = [
+        {"name": f"{number}.png", "mimeType": "", "buffer": film.getvalue()}
+        for number in range(total)
+    ]
+    page.locator("input[type=file]").set_input_files(files)
+
+    def done_beyond(count: int) -> int:
+        """Wait until more films are read than `count`; how many are."""
+        expected = words.READING.format(done=r"(\d+)", total=total)
+        found = page.wait_for_function(
+            """([expected, count]) => {
+              const found = document.body.innerText.match(new RegExp(expected));
+              return found && Number(found[1]) > count ? Number(found[1]) : null;
+            }""",
+            arg=[expected, count],
+        )
+        return int(found.json_value())
+
+    first = done_beyond(0)
+    second = done_beyond(first)
+    assert second < total
+    links = page.locator(".st-key-links")
+    links.get_by_role("link", name="Models").click()
+    page.wait_for_url("**/models?**")
+    links.get_by_role("link", name="Batch").click()
+    third = done_beyond(0)
+    assert third >= second, "what was read is still there"
+    page.get_by_role("button", name=words.STOP).click()
+    stopped = page.get_by_text(re.compile(words.STOPPED.format(done=r"\d+", total=total)))
+    stopped.wait_for()
+    halted = int(re.findall(r"\d+", stopped.inner_text())[0])
+    assert third <= halted < total
+    page.get_by_role("button", name=words.GO_ON).click()
+    done_beyond(halted)
+    page.get_by_role("button", name=words.STOP).click()
+    page.get_by_role("button", name=words.CLEAR).click()
+    page.get_by_text(words.NO_FILES).wait_for()
