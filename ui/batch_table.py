@@ -40,22 +40,21 @@ _BELONGS: dict[str, Callable[[BatchRow], bool]] = {
 def rows_in_view(batch: Batch) -> list[BatchRow]:
     """Let the user choose which rows to see and in which order."""
     counts = {kind: sum(map(belongs, batch.rows)) for kind, belongs in _BELONGS.items()}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="batch_view"):
-        kind = st.segmented_control(
-            words.SHOW,
-            list(_BELONGS),
-            default="all",
-            required=True,
-            format_func=lambda kind: f"{words.SHOWN[kind]} ({counts[kind]})",
-            key="batch_show",
-        )
-        order: Order = st.selectbox(
-            words.ORDER,
-            list(words.ORDERS),
-            format_func=words.ORDERS.get,
-            key="batch_order",
-            width=260,
-        )
+    kind = st.segmented_control(
+        words.SHOW,
+        list(_BELONGS),
+        default="all",
+        required=True,
+        format_func=lambda kind: f"{words.SHOWN[kind]} ({counts[kind]})",
+        key="batch_show",
+    )
+    order: Order = st.selectbox(
+        words.ORDER,
+        list(words.ORDERS),
+        format_func=words.ORDERS.get,
+        key="batch_order",
+        width=260,
+    )
     return ordered(filter(_BELONGS[kind], batch.rows), order)
 
 

@@ -66,7 +66,11 @@ def serving(
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:  # it lets a page that is being drawn come to its end
+            server.kill()
+            server.wait()
 
 
 def _answers(url: str) -> bool:

@@ -57,7 +57,7 @@ AT_POINT = "Called at the threshold {threshold} (“{point}”). {trained}"
 OPEN = "Open in Predict"
 PICKED_ALT = "The film with the evidence for {target}"
 CHANCE = "Probability of pneumonia **{percent}**: called **{verdict}**, zone “{zone}”."
-PICK = "Tick a row on the left to see the film here."
+PICK = "Tick a row to see the film here."
 
 CSV = "Table (CSV)"
 CSV_NAME = "pneumolens-batch.csv"
