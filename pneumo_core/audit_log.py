@@ -154,6 +154,7 @@ def _is_log(log: sqlite3.Connection, file: Path) -> bool:
         AuditLogError: It is something else, or of a later version.
     """
     try:
+        log.execute("BEGIN")  # all three of one moment: somebody else may just be making the log
         ((mark,),) = log.execute("PRAGMA application_id")
         ((version,),) = log.execute("PRAGMA user_version")
         ((tables,),) = log.execute("SELECT count(*) FROM sqlite_master")
@@ -161,6 +162,8 @@ def _is_log(log: sqlite3.Connection, file: Path) -> bool:
         raise
     except sqlite3.DatabaseError:
         raise AuditLogError(_FOREIGN.format(file=file)) from None
+    finally:
+        log.rollback()
     if mark == version == tables == 0:
         return False
     if mark != APPLICATION:

@@ -166,11 +166,16 @@ def test_the_check_sees_another_temperature_and_other_verdicts(exported, tiny_ru
 
     scores = tiny_run.scores("test")
     # At a half no temperature changes a verdict, elsewhere it changes some.
-    middle = float(scores["probability"].quantile(0.7))
-    shifted = replace(other, operating_points=(OperatingPoint("middle", middle, "by hand", ""),))
     calibrated = 1 / (1 + np.exp(-scores["logit"] / other.temperature))
-    expected = int(((scores["probability"] >= middle) != (calibrated >= middle)).sum())
+
+    def changed(point: float) -> int:
+        return int(((scores["probability"] >= point) != (calibrated >= point)).sum())
+
+    middle, expected = max(
+        ((point, changed(point)) for point in np.linspace(0.05, 0.95, 91)), key=lambda at: at[1]
+    )
     assert expected > 0
+    shifted = replace(other, operating_points=(OperatingPoint("middle", middle, "by hand", ""),))
     assert compare(shifted, exported[0], squares, source).verdicts == expected
 
 

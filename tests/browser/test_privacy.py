@@ -120,12 +120,6 @@ class Heard(Visitor):
         chosen = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
         self.page.locator("input[type=file]").set_input_files(chosen)
 
-    def take(self, name: str) -> bytes:
-        """Press a button that downloads."""
-        with self.page.expect_download() as download:
-            self.page.get_by_role("button", name=name).click()
-        return Path(download.value.path()).read_bytes()
-
     def addresses(self) -> bytes:
         """Every address that was asked for or shown, but for those that carry their content."""
         asked = [url for url in self.urls if not url.startswith(("data:", "blob:"))]
@@ -168,12 +162,12 @@ def read_on_predict(visitor: Heard, given: Given) -> None:
     names, page = given.planted.texts, visitor.page
     visitor.upload(given.png, f"{names['png name']}.png")
     visitor.do("actual", "invert")
-    visitor.take(predict_words.DOWNLOAD)
+    visitor.download(predict_words.DOWNLOAD)
     page.get_by_role("button", name=report_words.OPEN).click()
     page.get_by_role("textbox", name=report_words.NAME).fill(names["typed name"])
     page.get_by_role("textbox", name=report_words.NOTES).fill(names["typed notes"])
-    assert visitor.take(report_words.PDF).startswith(b"%PDF")
-    written = visitor.take(report_words.HTML)
+    assert visitor.download(report_words.PDF).startswith(b"%PDF")
+    written = visitor.download(report_words.HTML)
     assert given.planted.only("typed name", "typed notes").found_in(written) == [*TYPED]
     assert given.planted.only("png name", "png text").found_in(written) == []
     page.keyboard.press("Escape")
@@ -197,12 +191,12 @@ def read_on_batch(visitor: Heard, given: Given) -> None:
     )
     expect(page.get_by_text(batch_words.DONE_BAD.format(judged=2, bad=2))).to_be_visible()
     visitor.settle()
-    table = visitor.take(batch_words.CSV)
+    table = visitor.download(batch_words.CSV)
     assert given.planted.only("batch name", "member name").found_in(table) == [
         "batch name",
         "member name",
     ]
-    visitor.take(batch_words.OVERLAYS)
+    visitor.download(batch_words.OVERLAYS)
 
 
 @pytest.fixture

@@ -52,9 +52,7 @@ def test_an_opinion_moves_nothing_and_is_on_the_session_page(
 
     visitor.go("Session")
     expect(page.get_by_text("You had an opinion on 1 of 1 reading.")).to_be_visible()
-    with page.expect_download() as download:
-        page.get_by_role("button", name=words.EXPORT).click()
-    saved = Path(download.value.path()).read_text("utf-8")
+    saved = visitor.download(words.EXPORT).decode()
     (reading,) = json.loads(saved)["readings"]
     assert (reading["opinion"], reading["comment"]) == ("disagree", "a rib <b>not</b> an opacity")
     assert "Jane" not in saved
