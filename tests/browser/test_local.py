@@ -51,5 +51,6 @@ def test_a_zip_goes_up_and_the_lab_opens_on_it(
     assert "Miller" not in page.url
     assert "Miller" not in server_log.read_text("utf-8")
     page.go_back()
-    page.locator("h2").first.wait_for()
+    page.wait_for_url("**/local*")
+    page.get_by_text(words.LEFT_OUT.format(count=1)).wait_for()
     assert page.locator("h2").first.inner_text() == heading, "the films are still there"
