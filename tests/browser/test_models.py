@@ -80,6 +80,7 @@ def test_the_button_puts_a_model_in_use_on_every_page(browser: Any, address: str
 def test_choosing_another_tab_does_not_draw_the_chart_anew(browser: Any, address: str) -> None:
     visitor = visitor_of(browser, address)
     visitor.page.locator(".js-plotly-plot").first.wait_for()
+    visitor.settle()
     visitor.page.evaluate("document.querySelector('.js-plotly-plot').dataset.seen = 'yes'")
     visitor.page.get_by_role("tab", name=words.TABS["pair"], exact=True).click()
     visitor.page.get_by_text("ranks the films better").wait_for()
