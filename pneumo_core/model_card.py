@@ -147,7 +147,7 @@ def _training(run: Run) -> str:
     phases = "; ".join(
         f"{phase.epochs} at most, {phase.schedule} from {phase.lr:g}"
         + (f", {', '.join(phase.freeze)} frozen" if phase.freeze else "")
-        + (", the epoch kept is one from here on" if phase.afresh else "")
+        + (", its last epoch is kept" if phase.keep_last else "")
         for phase in recipe.phases
     )
     changes = [_changes(phase.augmentation or recipe.augmentation) for phase in recipe.phases]

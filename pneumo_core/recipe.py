@@ -46,8 +46,8 @@ class Phase:
         input_size: In place of the preprocessing's, where given: early phases on smaller inputs
             cost less and need not lose by it (progressive resizing, Howard 2018; Tan & Le,
             EfficientNetV2, 2021).
-        afresh: Whether the best epoch is sought from this phase on, however good the epochs before
-            it were: for a phase that is to teach something else than what `select` measures.
+        keep_last: Whether the phase's last epoch is kept, whatever `select` says of it and of those
+            before: for a phase that is to teach something else than what `select` measures.
     """
 
     epochs: int
@@ -62,7 +62,7 @@ class Phase:
     augmentation: Augmentation | None = None
     loss: Loss | None = None
     input_size: int | None = None
-    afresh: bool = False
+    keep_last: bool = False
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "phases: epochs must be at least 1")

@@ -71,22 +71,18 @@ def best_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> int:
     """Number, from 1, of the epoch that is best on validation; the earliest of equals.
 
     Epochs before the last change of input size do not count: they say how good the weights are
-    on inputs that the run is no longer about. Nor do those before the last phase that was begun
-    `afresh`.
+    on inputs that the run is no longer about. Nor do those before the last of a phase that is to
+    `keep_last`.
     """
     last = history[-1]
+    kept = [record.epoch for record in history if recipe.phases[record.phase].keep_last]
+    counting = history[kept[-1] - 1 :] if kept else history
 
     def size(record: EpochRecord) -> int:
         return recipe.preprocess_in(record.phase).input_size
 
-    begun = (number for number in range(last.phase + 1) if recipe.phases[number].afresh)
-    first = max(begun, default=0)
-
-    def counts(record: EpochRecord) -> bool:
-        return size(record) == size(last) and record.phase >= first
-
-    counting = takewhile(counts, reversed(history))
-    return max(counting, key=lambda record: (_quality(recipe, record), -record.epoch)).epoch
+    of_this_size = takewhile(lambda record: size(record) == size(last), reversed(counting))
+    return max(of_this_size, key=lambda record: (_quality(recipe, record), -record.epoch)).epoch
 
 
 def learning_rate(

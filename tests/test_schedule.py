@@ -137,15 +137,21 @@ def test_epochs_at_another_input_size_do_not_count():
     assert best_epoch(back, second + history(0.5, 0.4, phase=2, start=5)) == 5
 
 
-def test_epochs_before_a_phase_that_begins_afresh_do_not_count():
-    recipe = made_recipe(Phase(2, 0.1), Phase(2, 0.1, afresh=True), Phase(2, 0.1))
+def test_the_last_epoch_of_a_phase_is_kept_where_the_recipe_says_so():
+    recipe = made_recipe(Phase(2, 0.1), Phase(2, 0.1, keep_last=True, patience=1), Phase(2, 0.1))
     first = history(0.9, 0.95)
     assert best_epoch(recipe, first) == 2
+    assert best_epoch(recipe, first + history(0.7, phase=1, start=3)) == 3
     second = first + history(0.7, 0.6, phase=1, start=3)
-    assert best_epoch(recipe, second) == 3
-    # The third goes on from the second: there the best of both counts.
-    assert best_epoch(recipe, second + history(0.65, 0.69, phase=2, start=5)) == 3
-    assert best_epoch(recipe, second + history(0.65, 0.71, phase=2, start=5)) == 6
+    assert best_epoch(recipe, second) == 4
+    # The third goes on from the second's last epoch: from there on the best counts.
+    assert best_epoch(recipe, second + history(0.55, 0.59, phase=2, start=5)) == 4
+    assert best_epoch(recipe, second + history(0.55, 0.61, phase=2, start=5)) == 6
+
+
+def test_a_phase_that_keeps_its_last_epoch_is_not_stopped_early():
+    recipe = made_recipe(Phase(3, 0.1, keep_last=True, patience=1))
+    assert next_epoch(recipe, history(0.9, 0.8)) == (0, 2)
 
 
 # The learning rate

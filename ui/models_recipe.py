@@ -113,8 +113,8 @@ def phase_words(phase: Phase, recipe: Recipe) -> str:
         parts.append(words.DRAWN)
     if phase.patience:
         parts.append(words.PATIENCE.format(count=phase.patience))
-    if phase.afresh:
-        parts.append(words.AFRESH)
+    if phase.keep_last:
+        parts.append(words.KEEPS_LAST)
     if phase.loss is not None:
         parts.append(loss_words(phase.loss))
     if phase.augmentation is not None:
