@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from pneumo_core.errors import DataError
+from pneumo_core.spreadsheet import harmless
 
 APPLICATION = 0x504E4C47
 """What SQLite files of this kind are marked with: "PNLG"."""
@@ -119,13 +120,8 @@ def as_csv(rows: Iterable[tuple[str | int | float, ...]]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow(_harmless(cell) for cell in row)
+        writer.writerow(harmless(cell) if isinstance(cell, str) else cell for cell in row)
     return buffer.getvalue()
-
-
-def _harmless(cell: str | int | float) -> str | int | float:
-    formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@"))
-    return f"'{cell}" if formula else cell
 
 
 _FOREIGN = "{file} is no audit log of PneumoLens: name another file, or one that is not there yet."

@@ -178,6 +178,11 @@ def test_the_command_writes_a_table(log, tmp_path, capsys):
     assert capsys.readouterr().out == as_csv(read_log(log)) == out.read_text("utf-8")
 
 
+def test_what_a_spreadsheet_would_run_is_told_as_in_every_other_table():
+    row = ("now", "\t=1+1", "@sum", "-1", "plain", -1, -0.5)
+    assert as_csv([row]).splitlines()[1] == "now,'\t=1+1,'@sum,'-1,plain,-1,-0.5"
+
+
 def test_the_command_says_what_is_wrong(tmp_path, capsys):
     assert main(["audit-log", str(tmp_path / "none"), "--csv", str(tmp_path / "out")]) == 1
     assert "There is no file" in capsys.readouterr().err
