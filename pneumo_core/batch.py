@@ -142,7 +142,7 @@ def read_groups(
 ) -> Iterator[list[BatchRow]]:
     """Read as `read_batch`, and give the rows of films that went through the network together."""
     done = 0
-    for group in in_groups(files, _film_of):
+    for group in in_groups(files, film_of):
         rows = _read(detector, group, point, method, layer, first=done + 1)
         done += len(rows)
         group.clear()  # whoever asks for rows may take a while until the next ones
@@ -178,7 +178,8 @@ def in_groups(
         yield group
 
 
-def _film_of(file: Candidate) -> Opened:
+def film_of(file: Candidate) -> Opened:
+    """Open a file: the film, or the sentence that says why there is none."""
     if file.data is None:
         return file.error or ""
     try:

@@ -5,7 +5,6 @@ listed with the reason. What the scores say is for `local_answer`.
 """
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pneumo_core.archive import shown
-from pneumo_core.batch import Opened, harmless, in_groups
+from pneumo_core.batch import Opened, film_of, in_groups
 from pneumo_core.calibration import probability
-from pneumo_core.errors import ImageError
 from pneumo_core.grey import GreyImage
-from pneumo_core.images import read_image
 from pneumo_core.local_labels import LabelledFilm, LeftOut
 from pneumo_core.novelty import Answer
+from pneumo_core.report_pictures import pixels_sha256
+from pneumo_core.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from pneumo_core.detector import PneumoniaDetector
@@ -44,7 +43,7 @@ class ScoredFilm:
         name: To show, as `archive.shown` gives it.
         label, kind, patient, group: As `LabelledFilm` has them.
         error: The sentence that says why it could not be read; None where it was.
-        digest: SHA-256 of its pixels, hexadecimal: equal for copies, in whatever format.
+        digest: Its size and `pixels_sha256`: equal for copies, in whatever format.
         logit: The network's log-odds of pneumonia, before the temperature; NaN where not read.
         probability: Calibrated, of pneumonia; NaN where not read.
         looks: What the novelty check says; None also where the run keeps nothing to go by.
@@ -75,7 +74,7 @@ def score_films(
     Yields:
         One result for each film, in their order.
     """
-    for group in in_groups(films, _read):
+    for group in in_groups(films, lambda film: film_of(film.entry.read())):
         yield from _score(detector, group)
 
 
@@ -100,27 +99,13 @@ def _score(
         logit, chance, novelty = next(known_of)
         yield ScoredFilm(
             **known,
-            digest=_digest(image.pixels),
+            # The size too: the same pixels in rows of another length are another picture.
+            digest=f"{image.pixels.shape} {pixels_sha256(image.pixels)}",
             logit=float(logit),
             probability=float(chance),
             looks=novelty.answer if novelty else None,
             objections=" ".join(each.sentence for each in novelty.objections) if novelty else "",
         )
-
-
-def _read(film: LabelledFilm) -> GreyImage | str:
-    """The image, or the sentence that says why there is none."""
-    candidate = film.entry.read()
-    if candidate.data is None:
-        return str(candidate.error)
-    try:
-        return read_image(candidate.data)
-    except ImageError as error:
-        return str(error)
-
-
-def _digest(pixels: np.ndarray) -> str:
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

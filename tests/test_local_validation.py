@@ -77,6 +77,17 @@ def test_the_same_picture_counts_once_whatever_its_format(detector, films):
     assert films[0][0] in found.left_out[0].reason
 
 
+def test_the_same_pixels_in_other_rows_are_another_picture(detector):
+    grey = np.random.default_rng(0).integers(0, 256, 64 * 96, np.uint8)
+    files = []
+    for shape in ((64, 96), (96, 64)):
+        buffer = io.BytesIO()
+        Image.fromarray(grey.reshape(shape)).save(buffer, "PNG")
+        files.append((f"NORMAL/{shape[0]}.png", buffer.getvalue()))
+    found = tally(score_films(detector, find_labels(entries(files)).films))
+    assert (len(found.films), found.copies) == (2, 0)
+
+
 def test_what_counts_is_counted():
     scored = [
         film("a"),
