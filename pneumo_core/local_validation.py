@@ -74,8 +74,18 @@ def score_films(
     Yields:
         One result for each film, in their order.
     """
+    for scored in score_groups(detector, films):
+        yield from scored
+
+
+def score_groups(
+    detector: "PneumoniaDetector", films: Iterable[LabelledFilm]
+) -> Iterator[list[ScoredFilm]]:
+    """Score as `score_films`, and give the results of films that went through it together."""
     for group in in_groups(films, lambda film: film_of(film.entry.read())):
-        yield from _score(detector, group)
+        scored = list(_score(detector, group))
+        group.clear()  # whoever asks for results may take a while until the next ones
+        yield scored
 
 
 def _score(

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core import batch
 from pneumo_core.archive import entries
 from pneumo_core.batch import TOGETHER
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.local_labels import LabelledFilm, find_labels
-from pneumo_core.local_validation import ScoredFilm, score_films, scores_csv, tally
+from pneumo_core.local_validation import ScoredFilm, score_films, score_groups, scores_csv, tally
 from pneumo_core.own_scores import read_own_scores
 
 
@@ -65,6 +66,16 @@ def test_whoever_stops_asking_stops_the_work(detector, films):
     next(scoring)
     scoring.close()
     assert len(asked) == TOGETHER
+
+
+def test_groups_are_bounded_as_those_of_a_batch(detector, films, monkeypatch):
+    pixels = Image.open(io.BytesIO(films[0][1])).size
+    monkeypatch.setattr(batch, "MOST_PIXELS", 2 * pixels[0] * pixels[1])
+    monkeypatch.setattr(batch, "PATIENCE", 600)
+    given = find_labels(entries([*films[:3], ("NORMAL/none.png", b"none"), *films[3:5]])).films
+    groups = [[each.name for each in group] for group in score_groups(detector, given)]
+    names = [name for name, _ in films]
+    assert groups == [names[:2], [names[2], "NORMAL/none.png", names[3]], [names[4]]]
 
 
 def test_the_same_picture_counts_once_whatever_its_format(detector, films):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -47,7 +46,7 @@ class Scoring:
 
     asked: tuple[str, str]
     labelled: Labelled
-    left: Iterator[ScoredFilm] = field(repr=False)
+    left: Iterator[list[ScoredFilm]] = field(repr=False)
     scored: list[ScoredFilm] = field(default_factory=list, repr=False)
     stopped: bool = False
     trouble: str = ""
@@ -73,9 +72,7 @@ class Scoring:
             run: The model.
             point: The operating point in use.
         """
-        from pneumo_core.batch import TOGETHER
-
-        self.unlogged = self.unlogged or list(islice(self.left, TOGETHER))
+        self.unlogged = self.unlogged or next(self.left, [])
         films = self.labelled.films[len(self.scored) :]
         try:
             audit_log.log_scored(run, point, zip(films, self.unlogged, strict=False))
@@ -137,10 +134,10 @@ def current(run: Run) -> Scoring | None:
     asked = (run.name, run.weights_sha256)
     scoring: Scoring | None = st.session_state.get(_SCORES)
     if scoring is None or scoring.asked != asked:
-        from pneumo_core.local_validation import score_films
+        from pneumo_core.local_validation import score_groups
 
         labelled = _labelled(files)
-        left = score_films(cache.detector(run), labelled.films)
+        left = score_groups(cache.detector(run), labelled.films)
         scoring = st.session_state[_SCORES] = Scoring(asked, labelled, left)
     return scoring
 

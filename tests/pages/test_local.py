@@ -5,8 +5,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from pneumo_core import batch
 from pneumo_core.datasets import Dataset
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.local_answer import local_answer
@@ -95,7 +97,10 @@ def test_a_csv_beside_loose_films(page: AppTest, films: dict[str, bytes]) -> Non
     assert page.table[1].value.iloc[-1].tolist() == [words.CASES_HERE, "12", "12", "24"]
 
 
-def test_it_can_be_halted_and_goes_on(page: AppTest, films: dict[str, bytes]) -> None:
+def test_it_can_be_halted_and_goes_on(
+    page: AppTest, films: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "PATIENCE", 600)
     given = [("site.zip", packed(films), "application/zip")]
     page.file_uploader[0].set_value(given).run()
     page.button(key="local_halt").click().run()
@@ -105,6 +110,17 @@ def test_it_can_be_halted_and_goes_on(page: AppTest, films: dict[str, bytes]) ->
     page.run()
     assert "Stopped" not in words_of(page)
     assert page.table[1].value.iloc[-1].tolist()[1:] == ["12", "12", "24"]
+
+
+def test_a_step_opens_no_more_films_than_memory_holds(
+    page: AppTest, films: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width, height = Image.open(io.BytesIO(next(iter(films.values())))).size
+    monkeypatch.setattr(batch, "MOST_PIXELS", 3 * width * height)
+    monkeypatch.setattr(batch, "PATIENCE", 600)
+    page.file_uploader[0].set_value([("site.zip", packed(films), "application/zip")]).run()
+    page.button(key="local_halt").click().run()
+    assert words.STOPPED.format(done=3, total=24) in words_of(page)
 
 
 def test_the_lab_opens_on_them(page: AppTest, films: dict[str, bytes], tiny_app: Run) -> None:
