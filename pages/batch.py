@@ -10,6 +10,7 @@ from ui import batch_session, state
 from ui.batch_report import report
 from ui.batch_session import Batch
 from ui.batch_table import rows_in_view, table, table_so_far
+from ui.uploaders import MOST_MB
 from ui.words import batch as words
 
 BEAT = 0.1
@@ -21,17 +22,17 @@ def choose() -> None:
     st.file_uploader(
         words.UPLOADER,
         accept_multiple_files=True,
-        max_upload_size=batch_session.MOST_MB,
-        key=batch_session.uploader(),
+        max_upload_size=MOST_MB,
+        key=batch_session.UPLOADERS.key(),
         on_change=batch_session.remember,
     )
-    given = batch_session.given()
+    given = batch_session.UPLOADERS.given()
     if given > batch_session.MOST_BYTES:
-        st.error(words.TOO_MUCH.format(size=given // 2**20, most=batch_session.MOST_MB))
+        st.error(words.TOO_MUCH.format(size=given // 2**20, most=MOST_MB))
     elif given and (count := batch_session.too_many()):
         st.error(words.TOO_MANY.format(files=count, most=batch_session.MOST_FILES))
     limits = words.LIMITS.format(
-        files=batch_session.MOST_FILES, film=MAX_BYTES // 2**20, most=batch_session.MOST_MB
+        files=batch_session.MOST_FILES, film=MAX_BYTES // 2**20, most=MOST_MB
     )
     st.caption(f"{limits} {words.PRIVACY}")
 

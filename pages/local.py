@@ -7,6 +7,7 @@ from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run
 from ui import local_answer, local_session, state
 from ui.local_session import Scoring
+from ui.uploaders import MOST_MB
 from ui.words import local as words
 
 BEAT = 0.1
@@ -35,18 +36,17 @@ def choose() -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
-    most = local_session.MOST_BYTES // 2**20
     line = words.UPLOADER if how == "files" else words.UPLOADER_FOLDER
     st.file_uploader(
-        line.format(size=most),
+        line.format(size=MOST_MB),
         accept_multiple_files=True if how == "files" else "directory",
-        max_upload_size=most,
-        key=local_session.uploader(how),
+        max_upload_size=MOST_MB,
+        key=local_session.UPLOADERS.key(how),
         on_change=local_session.remember,
         args=(how,),
     )
-    if (size := local_session.given(how)) > local_session.MOST_BYTES:
-        st.error(words.TOO_MUCH.format(size=size // 2**20, most=most))
+    if (size := local_session.UPLOADERS.given(how)) > local_session.MOST_BYTES:
+        st.error(words.TOO_MUCH.format(size=size // 2**20, most=MOST_MB))
     st.caption(words.PRIVACY)
 
 

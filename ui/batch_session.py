@@ -14,6 +14,7 @@ import streamlit as st
 
 from pneumo_core.errors import DataError
 from ui import audit_log, cache
+from ui.uploaders import MOST_BYTES, Files, Uploaders
 
 if TYPE_CHECKING:
     from pneumo_core.batch import BatchRow
@@ -21,23 +22,17 @@ if TYPE_CHECKING:
     from pneumo_core.runs import Run
     from ui.batch_report import Writing
 
-MOST_MB = 500
-"""Most megabytes of files that a session may hold at a time; one archive may be all of it."""
-
-MOST_BYTES = MOST_MB * 2**20
-
 MOST_FILES = 1000
 """Most files of a batch, those in archives included: the table holds a thumbnail of each."""
+
+UPLOADERS = Uploaders("batch")
 
 _FILES = "pneumolens/batch/files"
 _TOO_MANY = "pneumolens/batch/too_many"
 _BATCH = "pneumolens/batch"
-_TURN = "pneumolens/batch/turn"
 
 REPORT_NAME, REPORT_NOTES = "batch_report_name", "batch_report_notes"
 """Keys of the fields for what the user types for a report."""
-
-Files = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(eq=False)
@@ -101,23 +96,18 @@ class Batch:
         self.stopped, self.trouble = False, ""
 
 
-def uploader() -> str:
-    """Key of the uploader: another one after `clear`, for an uploader cannot be emptied."""
-    return f"batch-uploader-{st.session_state.get(_TURN, 0)}"
-
-
 def remember() -> None:
     """Take over what the uploader holds, nothing included: its callback on change.
 
-    Of files that are too much together, none is taken; `given` and `too_many` tell the page how
-    much they were.
+    Of files that are too much together, none is taken; `Uploaders.given` and `too_many` tell the
+    page how much they were.
     """
     from pneumo_core.archive import how_many
 
     forget()
-    if given() > MOST_BYTES:
+    if UPLOADERS.given() > MOST_BYTES:
         return
-    files = tuple((file.name, file.getvalue()) for file in st.session_state[uploader()])
+    files = UPLOADERS.files()
     count = how_many(files)
     key, kept = (_FILES, files) if count <= MOST_FILES else (_TOO_MANY, count)
     st.session_state[key] = kept
@@ -126,13 +116,7 @@ def remember() -> None:
 def clear() -> None:
     """Drop everything, what the uploader holds as well."""
     forget()
-    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
-
-
-def given() -> int:
-    """Bytes of the files that the uploader holds."""
-    # What a server before this one was given, it does not have: such a file has no size.
-    return sum(getattr(file, "size", 0) for file in st.session_state.get(uploader()) or ())
+    UPLOADERS.renew()
 
 
 def too_many() -> int:

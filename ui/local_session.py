@@ -13,7 +13,7 @@ import streamlit as st
 
 from pneumo_core.errors import DataError
 from ui import audit_log, cache
-from ui.batch_session import MOST_BYTES
+from ui.uploaders import MOST_BYTES, Files, Uploaders
 
 if TYPE_CHECKING:
     from pneumo_core.local_labels import Labelled
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from pneumo_core.operating_point import OperatingPoint
     from pneumo_core.runs import Run
 
+UPLOADERS = Uploaders("local")
+
 _FILES = "pneumolens/local/files"
 _LABELS = "pneumolens/local/labels"
 _SCORES = "pneumolens/local/scores"
-_TURN = "pneumolens/local/turn"
-
-Files = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(eq=False)
@@ -83,36 +82,24 @@ class Scoring:
         self.unlogged, self.trouble = [], ""
 
 
-def uploader(how: str) -> str:
-    """Key of the uploader: another one after `clear`, for an uploader cannot be emptied.
+def remember(how: str) -> None:
+    """Take over what an uploader holds, nothing included: its callback on change.
+
+    Of files that are too much together, none is taken; `Uploaders.given` tells the page how much
+    they were.
 
     Args:
-        how: "files" or "folder".
-    """
-    return f"local-uploader-{how}-{st.session_state.get(_TURN, 0)}"
-
-
-def remember(how: str) -> None:
-    """Take over what the uploader holds, nothing included: its callback on change.
-
-    Of files that are too much together, none is taken; `given` tells the page how much they were.
+        how: Which uploader, "files" or "folder".
     """
     forget()
-    files = st.session_state[uploader(how)]
-    if given(how) <= MOST_BYTES:
-        st.session_state[_FILES] = tuple((file.name, file.getvalue()) for file in files)
-
-
-def given(how: str) -> int:
-    """Bytes of the files that the uploader holds."""
-    # What a server before this one was given, it does not have: such a file has no size.
-    return sum(getattr(file, "size", 0) for file in st.session_state.get(uploader(how)) or ())
+    if UPLOADERS.given(how) <= MOST_BYTES:
+        st.session_state[_FILES] = UPLOADERS.files(how)
 
 
 def clear() -> None:
     """Drop everything, what the uploaders hold as well."""
     forget()
-    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+    UPLOADERS.renew()
 
 
 def forget() -> None:
