@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pneumo_core.confusion import confusion_at
-from pneumo_core.decision import at_other_prevalence, at_prevalence
+from pneumo_core.decision import at_other_prevalence
 from pneumo_core.operating_point import OperatingPoint
+from pneumo_core.report import ModelFacts
 from pneumo_core.runs import Run
-from ui import cache, numbers
+from ui import numbers
 from ui.threshold_show import with_interval
 from ui.words import clinic as words
 
@@ -47,9 +47,7 @@ def at_your_place(run: Run, point: OperatingPoint, chance: float) -> None:
         if said is None:
             st.caption(words.WHY.format(share=numbers.percent(_here(run))))
             return
-        scores = cache.scores(run, "test")
-        counts = confusion_at(scores["label"], scores["probability"], point.threshold)
-        there = at_prevalence(counts, said / 100)
+        there = ModelFacts.of(run, point).at(said / 100)  # as on the report
         moved = float(at_other_prevalence(chance, _here(run), said / 100))
         st.markdown(
             words.MEANS.format(

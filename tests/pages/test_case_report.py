@@ -1,6 +1,7 @@
 """The part that offers a report on the film on screen."""
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,10 +9,13 @@ import streamlit as st
 from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
+from pneumo_core.confusion import confusion_at
+from pneumo_core.decision import at_prevalence
 from pneumo_core.runs import Run
 from pneumo_core.trust import CHECKS
 from pneumo_core.trust_words import QUESTIONS
 from tests.audits import made_trust
+from ui.threshold_show import with_interval
 from ui.words import report as words
 
 
@@ -20,6 +24,7 @@ def script() -> None:
 
     from ui import cache, reading
     from ui.case_report import case_report
+    from ui.clinic import at_your_place
 
     run = cache.default_run()
     ids = run.scores("test")["id"]
@@ -31,6 +36,7 @@ def script() -> None:
         st.session_state["clinic_prevalence"] = st.session_state["percent"]
     made = st.session_state.setdefault("made", [])
     case_report(run, film, run.operating_point, said, drawn, known, made)
+    at_your_place(run, run.operating_point, said.probability)
 
 
 @pytest.fixture
@@ -88,6 +94,22 @@ def test_the_prevalence_is_the_labs(offered: dict[str, tuple[str, Callable]]) ->
     app.run()
     assert "where 8 % have pneumonia" in app.caption[0].value
     assert "What a call means where 8 % have pneumonia" in offered["html"][1]()
+
+
+def test_what_a_call_means_is_the_same_on_screen_and_on_the_report(
+    offered: dict[str, tuple[str, Callable]], tiny_app: Run
+) -> None:
+    app = opened()
+    app.session_state["percent"] = 20.0
+    app.run()
+    shown = re.findall(r"with \*\*(.+?)\*\*", app.markdown[0].value)
+    table = pdf_text(offered["pdf"][1]())
+    assert re.search(r"\(PPV\) (.+?\))", table)[1] == shown[0]
+    assert re.search(r"\(NPV\) (.+?\))", table)[1] == shown[1]
+    scores, threshold = tiny_app.scores("test"), tiny_app.operating_point.threshold
+    counts = confusion_at(scores["label"], scores["probability"], threshold)
+    each_film = at_prevalence(counts, 0.2)
+    assert with_interval("ppv", each_film.ppv) != shown[0], "several films of a patient count less"
 
 
 def test_checks_that_end_after_the_page_was_drawn_are_on_it(
