@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -48,11 +48,12 @@ def log_film(run: Run, film: Film, prediction: Prediction) -> None:
         return
     from pneumo_core.report_pictures import pixels_sha256
 
+    said = _said(prediction)
     if film.truth is None:
         digest, _, frame = film.key.partition("-")
-        _log([_verdict("upload", digest, int(frame or 0), run, prediction)])
+        _log([_verdict(run, digest, said, frame=int(frame or 0))])
     else:
-        _log([_verdict("sample", pixels_sha256(film.image.pixels), 0, run, prediction)])
+        _log([_verdict(run, pixels_sha256(film.image.pixels), said, "sample")])
 
 
 def log_rows(run: Run, rows: Iterable[BatchRow]) -> None:
@@ -63,7 +64,7 @@ def log_rows(run: Run, rows: Iterable[BatchRow]) -> None:
     """
     if wanted():
         _log(
-            _verdict("upload", row.key, 0, run, row.prediction)
+            _verdict(run, row.key, _said(row.prediction))
             for row in rows
             if row.prediction is not None
         )
@@ -79,32 +80,31 @@ def log_scored(
     """
     if wanted():
         _log(
-            _verdict_at(hashlib.sha256(film.entry.read().data or b"").hexdigest(), run, point, one)
+            _verdict(
+                run,
+                hashlib.sha256(film.entry.read().data or b"").hexdigest(),
+                (one.probability, point.threshold, point.name),
+            )
             for film, one in films
             if one.error is None
         )
 
 
-def _verdict(kind: str, digest: str, frame: int, run: Run, prediction: Prediction) -> Verdict:
+def _said(prediction: Prediction) -> tuple[float, float, str]:
+    return prediction.probability, prediction.threshold, prediction.operating_point
+
+
+def _verdict(
+    run: Run,
+    digest: str,
+    said: tuple[float, float, str],
+    kind: Literal["upload", "sample"] = "upload",
+    frame: int = 0,
+) -> Verdict:
+    """A verdict as it is logged; `said` is the probability, the threshold and the point's name."""
     from pneumo_core.audit_log import Verdict
 
-    return Verdict(
-        kind,  # type: ignore[arg-type]
-        digest,
-        frame,
-        run.weights_sha256,
-        run.name,
-        prediction.probability,
-        prediction.threshold,
-        prediction.operating_point,
-    )
-
-
-def _verdict_at(digest: str, run: Run, point: OperatingPoint, one: ScoredFilm) -> Verdict:
-    from pneumo_core.audit_log import Verdict
-
-    weights, chance = run.weights_sha256, one.probability
-    return Verdict("upload", digest, 0, weights, run.name, chance, point.threshold, point.name)
+    return Verdict(kind, digest, frame, run.weights_sha256, run.name, *said)
 
 
 def _log(verdicts: Iterable[Verdict]) -> None:
