@@ -91,6 +91,13 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_dataset: Dataset) ->
     return run
 
 
+@pytest.fixture(scope="session")
+def film(tiny_run: Run, tiny_data: Path) -> bytes:
+    """The file of the test film that looks most like pneumonia to the tiny run."""
+    scores = tiny_run.scores("test")
+    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
+
+
 @pytest.fixture
 def tiny_app(tiny_run: Run, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """The dashboard's surroundings: the tiny run is all there is, the tiny data is found."""

@@ -1,7 +1,6 @@
 """A clinician's round in a real Chromium: a DICOM film in, a report out; all by keyboard alone."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,12 +57,9 @@ def walk(visitor: Visitor, film: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def film(tiny_run: Run, tiny_data: Path) -> bytes:
+def film(film: bytes) -> bytes:
     """A DICOM of the test film that looks most like pneumonia to the tiny run."""
-    scores = tiny_run.scores("test")
-    return as_dicom(
-        (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
-    )
+    return as_dicom(film)
 
 
 def test_a_round_from_film_to_report(visit: Visit, tiny_run: Run, film: bytes) -> None:

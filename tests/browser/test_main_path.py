@@ -39,13 +39,6 @@ def detector(tiny_run: Run) -> PneumoniaDetector:
 
 
 @pytest.fixture(scope="module")
-def film(tiny_run: Run, tiny_data: Path) -> bytes:
-    """The file of the test film that looks most like pneumonia to the tiny run."""
-    scores = tiny_run.scores("test")
-    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
-
-
-@pytest.fixture(scope="module")
 def clear_film(tiny_run: Run, tiny_data: Path) -> bytes:
     """The file of the one that looks least like it."""
     scores = tiny_run.scores("test")

@@ -21,13 +21,6 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
 
-@pytest.fixture
-def film(tiny_run: Run, tiny_data: Path) -> bytes:
-    """The file of the test film that looks most like pneumonia to the tiny run."""
-    scores = tiny_run.scores("test")
-    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
-
-
 @pytest.mark.parametrize("width", [1440, 800])
 def test_an_opinion_moves_nothing_and_is_on_the_session_page(
     visit: Visit, film: bytes, width: int

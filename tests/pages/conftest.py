@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pneumo_core import PneumoniaDetector
+from pneumo_core.datasets import Dataset
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.runs import Run
+from tests.audits import made_trust
 
 OpenPage = Callable[..., AppTest]
 
@@ -28,6 +31,28 @@ def open_page(tiny_app: Run) -> OpenPage:
         return app
 
     return open_it
+
+
+@pytest.fixture
+def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks of a map take a while, and test_trust_panel.py has them."""
+    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
+
+
+@pytest.fixture
+def films(tiny_data: Path, tiny_dataset: Dataset) -> list[bytes]:
+    """The files of the tiny test films."""
+    ids = tiny_dataset.splits["test"].ids
+    return [(tiny_data / "chest_xray" / name).read_bytes() for name in ids]
+
+
+def finish(app: AppTest) -> None:
+    """Run a page until it has read all the films that it was given."""
+    for _ in range(10):
+        if not app.get("progress"):
+            return
+        app.run()
+    raise AssertionError("the reading does not come to an end")
 
 
 def words_of(app: AppTest) -> str:

@@ -17,19 +17,14 @@ from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.report_pictures import pixels_sha256
 from pneumo_core.runs import Run
-from tests.audits import made_trust
 from tests.dicom_files import dicom
 from tests.dicom_files import film as dicom_film
-from tests.pages.conftest import OpenPage, words_of
+from tests.pages.conftest import OpenPage, finish, words_of
 from ui.words import batch, common
 
+pytestmark = pytest.mark.usefixtures("quickly_checked")
+
 NAME = "Doe^Jane_1961"
-
-
-@pytest.fixture(autouse=True)
-def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks of a map take a while, and test_trust_panel.py has them."""
-    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
 
 
 @pytest.fixture
@@ -39,12 +34,6 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.parent.mkdir()
     monkeypatch.setenv("PNEUMO_AUDIT_DB", str(file))
     return file
-
-
-@pytest.fixture
-def films(tiny_data: Path, tiny_dataset: Dataset) -> list[bytes]:
-    ids = tiny_dataset.splits["test"].ids
-    return [(tiny_data / "chest_xray" / name).read_bytes() for name in ids]
 
 
 def rows(log: Path) -> list[dict]:
@@ -61,14 +50,6 @@ def give(app: AppTest, films: list[bytes]) -> None:
     given = [(f"{NAME} {i}.png", film, "image/png") for i, film in enumerate(films)]
     app.file_uploader[0].set_value(given).run()
     assert not app.exception
-
-
-def finish(app: AppTest) -> None:
-    for _ in range(10):
-        if not app.get("progress"):
-            return
-        app.run()
-    raise AssertionError("the reading does not come to an end")
 
 
 def test_a_verdict_has_one_row_a_session_and_operating_point(

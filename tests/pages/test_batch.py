@@ -5,7 +5,6 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -13,20 +12,13 @@ from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core.batch import TOGETHER
-from pneumo_core.datasets import Dataset
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.runs import Run
-from tests.pages.conftest import OpenPage, words_of
+from tests.pages.conftest import OpenPage, finish, words_of
 from ui import batch_session
 from ui.words import batch as words
 
 NAME = "<img src=x onerror=alert(1)> **bold**.png"
-
-
-@pytest.fixture
-def films(tiny_data: Path, tiny_dataset: Dataset) -> list[bytes]:
-    ids = tiny_dataset.splits["test"].ids
-    return [(tiny_data / "chest_xray" / name).read_bytes() for name in ids]
 
 
 @pytest.fixture
@@ -38,14 +30,6 @@ def give(page: AppTest, files: list[tuple[str, bytes]]) -> None:
     given = [(name, data, "application/octet-stream") for name, data in files]
     page.file_uploader[0].set_value(given).run()
     assert not page.exception
-
-
-def finish(page: AppTest) -> None:
-    for _ in range(10):
-        if not page.get("progress"):
-            return
-        page.run()
-    raise AssertionError("the reading does not come to an end")
 
 
 def test_every_film_gets_its_row_and_a_bad_file_its_reason(

@@ -7,19 +7,14 @@ from streamlit.testing.v1 import AppTest
 from pneumo_core import PneumoniaDetector
 from pneumo_core.display import Look
 from pneumo_core.runs import Run
-from tests.audits import made_trust
 from tests.dicom_files import dicom, film
 from tests.pages.conftest import OpenPage, words_of
 from ui.words import predict as words
 from ui.words import report
 
+pytestmark = pytest.mark.usefixtures("quickly_checked")
+
 NAME = "Miller^Anna"
-
-
-@pytest.fixture(autouse=True)
-def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks of a map take a while, and test_trust_panel.py has them."""
-    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
 
 
 def give(page: AppTest, content: bytes) -> None:

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core import PneumoniaDetector
 from pneumo_core.archive import candidates
 from pneumo_core.dicom_process import TIME_LIMIT
 from pneumo_core.errors import ImageError
 from pneumo_core.images import read_image
 from pneumo_core.runs import Run
-from tests.audits import made_trust
 from tests.hostile import RAN, encoded, hostile_set, small
 from tests.memory import KNOWN, peak
 from tests.pages.conftest import OpenPage, words_of
@@ -27,15 +25,10 @@ SECONDS, BYTES = 10, 2**30
 """What one file may take of the processor and of memory, over what is in use before."""
 
 pytestmark = [
+    pytest.mark.usefixtures("quickly_checked"),
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.skipif(not KNOWN, reason="memory is measured on Linux only"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks of a map do not depend on the file, and have their own tests."""
-    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
 
 
 def spent() -> float:

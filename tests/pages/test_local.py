@@ -13,7 +13,7 @@ from pneumo_core.datasets import Dataset
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.local_answer import local_answer
 from pneumo_core.runs import Run
-from tests.pages.conftest import OpenPage, words_of
+from tests.pages.conftest import OpenPage, finish, words_of
 from ui import local_session
 from ui.threshold_lab import OWN, SOURCE
 from ui.words import local as words
@@ -48,11 +48,7 @@ def give(page: AppTest, files: dict[str, bytes]) -> None:
     given = [(name, content, "application/octet-stream") for name, content in files.items()]
     page.file_uploader[0].set_value(given).run()
     assert not page.exception
-    for _ in range(10):
-        if not page.get("progress"):
-            return
-        page.run()
-    raise AssertionError("the scoring does not come to an end")
+    finish(page)
 
 
 def test_before_films_there_is_only_how_to_give_them(page: AppTest) -> None:

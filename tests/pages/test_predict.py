@@ -25,10 +25,12 @@ from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run, read_run
 from pneumo_core.similar import nearest
-from tests.audits import made_row, made_trust, write_audit
+from tests.audits import made_row, write_audit
 from tests.pages.conftest import OpenPage, words_of
 from ui import numbers
 from ui.methods_compare import small
+
+pytestmark = pytest.mark.usefixtures("quickly_checked")
 
 Upload = Callable[..., AppTest]
 PROBABILITY = "Probability of pneumonia"
@@ -38,19 +40,6 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@pytest.fixture(autouse=True)
-def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks of a map take a while, and test_trust_panel.py has them."""
-    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
-
-
-@pytest.fixture
-def film(tiny_run: Run, tiny_data: Path) -> bytes:
-    """The file of the test film that looks most like pneumonia to the tiny run."""
-    scores = tiny_run.scores("test")
-    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,10 +11,11 @@ from pneumo_core import PneumoniaDetector
 from pneumo_core.history import Reading, from_json, to_json
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run
-from tests.audits import made_trust
 from tests.pages.conftest import OpenPage, words_of
 from ui.words import predict
 from ui.words import session as words
+
+pytestmark = pytest.mark.usefixtures("quickly_checked")
 
 HISTORY = "pneumolens/history"
 KNOWN = Reading(
@@ -29,19 +29,6 @@ KNOWN = Reading(
     "rib",
     "Normal",
 )
-
-
-@pytest.fixture(autouse=True)
-def quickly_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks of a map take a while, and test_trust_panel.py has them."""
-    monkeypatch.setattr(PneumoniaDetector, "trust", lambda *_, **__: made_trust())
-
-
-@pytest.fixture
-def film(tiny_run: Run, tiny_data: Path) -> bytes:
-    """The file of the test film that looks most like pneumonia to the tiny run."""
-    scores = tiny_run.scores("test")
-    return (tiny_data / "chest_xray" / scores["id"][scores["logit"].idxmax()]).read_bytes()
 
 
 @pytest.fixture
