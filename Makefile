@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test lint clean
+.PHONY: app test lint bench clean
 
 app: .venv/app-ready
 	$(BIN)/streamlit run app.py
@@ -13,6 +13,10 @@ test: .venv/test-ready lint
 lint: .venv/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Ratios in benchmarks/results, tables in docs/speed.md. It wants a quiet machine and half an hour.
+bench: .venv/test-ready
+	$(BIN)/python -m benchmarks
 
 # A stamp for each set of requirements: it is renewed only when the file has changed.
 .venv/app-ready: requirements.txt | .venv/bin/python
