@@ -60,7 +60,7 @@ def page_part(result: dict) -> str:
     for content in result["ratios"]:
         one = Ratio(**content)
         verdict = {None: "–", True: f"{one.bar}, met", False: f"{one.bar}, **not met**"}[one.met]
-        rows.append((one.what, one.against, f"{one.ratio:.2f}", verdict, one.detail))
+        rows.append((one.what, one.against, f"{one.ratio:.3g}", verdict, one.detail))
     machine = result["machine"]
     where = (
         f"{machine['cores']} cores of {machine['processor']}, torch {machine['torch']}, "

@@ -92,7 +92,7 @@ def record(name: str, ratios: Sequence[Ratio], notes: Sequence[str] = ()) -> Pat
     for one in ratios:
         verdict = {None: "", True: "met", False: "NOT met"}[one.met]
         print(
-            f"{one.what} / {one.against}: {one.ratio:.2f} {one.bar and f'({one.bar}: {verdict})'}"
+            f"{one.what} / {one.against}: {one.ratio:.3g} {one.bar and f'({one.bar}: {verdict})'}"
         )
         print(f"    {one.detail}")
     for note in notes:
