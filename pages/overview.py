@@ -5,8 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from pneumo_core import figures
-from pneumo_core.confusion import threshold_table
 from pneumo_core.intervals import wilson
 from pneumo_core.model_table import members
 from pneumo_core.operating_point import threshold_words
@@ -73,6 +71,10 @@ def _estimate(summary: Mapping[str, Any], key: str) -> list[float | None]:
 
 def roc_chart(run: Run) -> None:
     """The ROC curves of test and validation with the operating point on both."""
+    # Here, so that what stands above the chart need not wait for Plotly.
+    from pneumo_core import figures
+    from pneumo_core.confusion import threshold_table
+
     st.header(words.ROC_HEADING)
     series = []
     for split in ("test", "val"):

@@ -1,13 +1,19 @@
-"""Registry of networks: how each is built, its stages, and where CAM reads it."""
+"""Registry of networks: how each is built, its stages, and where CAM reads it.
+
+Every page reads it in the description of a run, and most of them need no network: torch is
+imported when one is built.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-
-from pneumo_core import networks
 from pneumo_core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -88,11 +94,13 @@ def create_model(spec: ModelSpec) -> nn.Module:
     Raises:
         RecipeError: unknown architecture, or a combination that does not exist.
     """
+    from pneumo_core.networks import Ensemble
+
     _check(spec)
     build = ARCHITECTURES[spec.architecture].build
     if spec.members == 1:
         return build(spec)
-    return networks.Ensemble(build(spec) for _ in range(spec.members))
+    return Ensemble(build(spec) for _ in range(spec.members))
 
 
 def members_of(model: nn.Module) -> Sequence[nn.Module]:
@@ -100,7 +108,9 @@ def members_of(model: nn.Module) -> Sequence[nn.Module]:
 
     What a stage is, is a matter of the single network.
     """
-    return list(model.members) if isinstance(model, networks.Ensemble) else [model]
+    from pneumo_core.networks import Ensemble
+
+    return list(model.members) if isinstance(model, Ensemble) else [model]
 
 
 def pneumonia_logit(outputs: Tensor) -> Tensor:
@@ -111,7 +121,7 @@ def pneumonia_logit(outputs: Tensor) -> Tensor:
     """
     if outputs.shape[1] == 1:
         return outputs[:, 0]
-    return torch.logsumexp(outputs[:, 1:], dim=1) - outputs[:, 0]
+    return outputs[:, 1:].logsumexp(dim=1) - outputs[:, 0]
 
 
 def stage_module(model: nn.Module, spec: ModelSpec, stage: str) -> nn.Module:
@@ -214,6 +224,18 @@ def _check(spec: ModelSpec) -> None:
     cam_stage(spec)
 
 
+def _built_by(name: str, *options: int) -> Callable[[ModelSpec], nn.Module]:
+    """The builder of that name in `networks`, which is imported when it is called."""
+
+    def build(spec: ModelSpec) -> nn.Module:
+        from pneumo_core import networks
+
+        builder = getattr(networks, name)
+        return (builder(*options) if options else builder)(spec)
+
+    return build
+
+
 def _named(names: str, prefix: str, head: str) -> dict[str, str]:
     """Stages that are called like their modules, and the head."""
     return {name: prefix + name for name in names.split()} | {"head": head}
@@ -250,16 +272,16 @@ _REGISTERED = (
     Architecture(
         name="cnn",
         title="Small CNN",
-        build=networks.cnn,
+        build=_built_by("cnn"),
         stages=_numbered("block1 block2 block3 block4"),
         cam_stages=("block1", "block2", "block3", "block4"),
         cam_layer="block4",
     ),
-    Architecture("resnet18", "ResNet-18", networks.resnet18, **_RESNET, pretrained="resnet18"),
+    Architecture("resnet18", "ResNet-18", _built_by("resnet18"), **_RESNET, pretrained="resnet18"),
     Architecture(
         "resnet50",
         "ResNet-50",
-        networks.resnet50,
+        _built_by("resnet50"),
         **_RESNET,
         pretrained="resnet50",
         variants=("torchvision", "keras"),
@@ -267,15 +289,17 @@ _REGISTERED = (
     Architecture(
         "resnet18_cbam",
         "ResNet-18 with CBAM",
-        networks.resnet18_cbam,
+        _built_by("resnet18_cbam"),
         **_RESNET,
         pretrained="resnet18",
     ),
-    Architecture("resnet18_half", "ResNet-18 of half the width", networks.resnet18_half, **_RESNET),
+    Architecture(
+        "resnet18_half", "ResNet-18 of half the width", _built_by("resnet18_half"), **_RESNET
+    ),
     Architecture(
         name="mobilenet_v2",
         title="MobileNetV2",
-        build=networks.mobilenet_v2,
+        build=_built_by("mobilenet_v2"),
         stages=_numbered("stem " + " ".join(f"block{index}" for index in range(1, 18)) + " last"),
         cam_stages=("block3", "block6", "block13", "block17", "last"),
         cam_layer="last",
@@ -284,7 +308,7 @@ _REGISTERED = (
     Architecture(
         name="inception_v3",
         title="Inception v3",
-        build=networks.inception_v3,
+        build=_built_by("inception_v3"),
         stages=_named(
             "Conv2d_1a_3x3 Conv2d_2a_3x3 Conv2d_2b_3x3 Conv2d_3b_1x1 Conv2d_4a_3x3 Mixed_5b "
             "Mixed_5c Mixed_5d Mixed_6a Mixed_6b Mixed_6c Mixed_6d Mixed_6e Mixed_7a Mixed_7b "
@@ -304,15 +328,23 @@ _REGISTERED = (
         std=(0.5, 0.5, 0.5),
     ),
     Architecture(
-        "densenet121", "DenseNet-121", networks.densenet(121), **_DENSENET, pretrained="densenet121"
+        "densenet121",
+        "DenseNet-121",
+        _built_by("densenet", 121),
+        **_DENSENET,
+        pretrained="densenet121",
     ),
     Architecture(
-        "densenet169", "DenseNet-169", networks.densenet(169), **_DENSENET, pretrained="densenet169"
+        "densenet169",
+        "DenseNet-169",
+        _built_by("densenet", 169),
+        **_DENSENET,
+        pretrained="densenet169",
     ),
     Architecture(
         name="efficientnet_b0",
         title="EfficientNet-B0",
-        build=networks.efficientnet_b0,
+        build=_built_by("efficientnet_b0"),
         stages=_numbered("stem stage1 stage2 stage3 stage4 stage5 stage6 stage7 last"),
         cam_stages=("stage2", "stage3", "stage5", "stage7", "last"),
         cam_layer="last",
@@ -321,7 +353,7 @@ _REGISTERED = (
     Architecture(
         name="squeezenet1_1",
         title="SqueezeNet 1.1",
-        build=networks.squeezenet1_1,
+        build=_built_by("squeezenet1_1"),
         stages=_numbered(
             "stem relu0 pool1 fire1 fire2 pool2 fire3 fire4 pool3 fire5 fire6 fire7 fire8"
         ),

@@ -3,22 +3,25 @@
 It has two steps. `Preprocess.square` takes one image of any shape to a small uint8 square; that
 is what a training run keeps in memory. `Preprocess.tensor` takes a batch of such squares to the
 normalised network input. Both steps are the same code for a training image, a test image and an
-upload, so that they cannot drift apart.
+upload, so that they cannot drift apart. Only the second needs torch, and imports it: every page
+reads a `Preprocess` in the description of a run.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
 from pneumo_core.errors import RecipeError
 from pneumo_core.fields import build
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Crop = Literal["centre", "squash", "pad"]
 Equalisation = Literal["none", "histogram", "clahe"]
@@ -121,6 +124,8 @@ class Preprocess:
         Returns:
             float32 (N, 1, input_size, input_size) in [0, 1].
         """
+        from torch.nn import functional as F
+
         grey = squares.unsqueeze(1).float() / 255
         if self.square_size == self.input_size:
             return grey
@@ -136,6 +141,8 @@ class Preprocess:
         Returns:
             float32 (N, channels, H, W).
         """
+        import torch
+
         mean = torch.tensor(self.mean, device=grey.device).view(1, -1, 1, 1)
         std = torch.tensor(self.std, device=grey.device).view(1, -1, 1, 1)
         return (grey.expand(-1, self.channels, -1, -1) - mean) / std
@@ -149,6 +156,8 @@ class Preprocess:
         Returns:
             float32 (N, channels, input_size, input_size), normalised.
         """
+        import torch
+
         return self.normalised(self.resized(torch.as_tensor(squares)))
 
     def __call__(self, pixels: np.ndarray) -> Tensor:
@@ -173,7 +182,7 @@ class Preprocess:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Preprocess":
+    def from_json(cls, fields: Mapping[str, Any]) -> Preprocess:
         """Rebuild from `to_json`'s fields or a recipe's; a key it does not know is an error.
 
         Raises:

@@ -7,7 +7,7 @@ that format holds numbers and cannot run code.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -315,14 +315,37 @@ def default_run(folder: Path | None = None) -> Run:
         RunError: If there is no usable run.
     """
     folder = folder or weights_folder()
-    usable = [run for run in list_runs(folder) if isinstance(run, Run) and run.has_weights]
+    name = _default_name(folder)
+    # The others need not be read, nor their weights hashed, where the one that is named is whole.
+    if name and name == Path(name).name and (folder / name / RUN_FILE).is_file():
+        try:
+            run = _complete(read_run(folder / name))
+        except (RunError, OSError):
+            pass
+        else:
+            if run.has_weights:
+                return run
+    return default_among([run for run in list_runs(folder) if isinstance(run, Run)], folder)
+
+
+def default_among(runs: Sequence[Run], folder: Path) -> Run:
+    """The run that a folder's `DEFAULT` names, of runs that were read from there, by name.
+
+    Raises:
+        RunError: If none of them has weights.
+    """
+    usable = [run for run in runs if run.has_weights]
     if not usable:
         raise RunError("There is no trained model yet: run python train_cli.py.")
-    try:
-        name = (folder / DEFAULT_FILE).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        name = ""
+    name = _default_name(folder)
     return next((run for run in usable if run.name == name), usable[0])
+
+
+def _default_name(folder: Path) -> str:
+    try:
+        return (folder / DEFAULT_FILE).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _saved_points(folder: Path) -> tuple[OperatingPoint, ...]:

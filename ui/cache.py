@@ -51,10 +51,11 @@ def default_run() -> Run:
     Raises:
         RunError: there is no usable run.
     """
+    usable = usable_runs()
     try:
-        return core_runs.default_run()
+        return core_runs.default_among(usable, core_runs.weights_folder())
     except PneumoError:
-        if usable := usable_runs():
+        if usable:
             return usable[0]
         raise
 
@@ -194,7 +195,8 @@ def _best_reading(path: str, sha256: str, written: int | None, _run: Run) -> tup
 
 
 # Measured anew after a while: the machine may have been busy.
-@st.cache_resource(max_entries=32, ttl="10m", show_spinner=False)
+# (In seconds: to read "10m" Streamlit imports pandas, which no first page should wait for.)
+@st.cache_resource(max_entries=32, ttl=600, show_spinner=False)
 def _effort(path: str, sha256: str, layer: str | None, _run: Run) -> Effort:
     del path, sha256
     return detector(_run).effort(layer)
