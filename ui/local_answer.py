@@ -14,7 +14,7 @@ from pneumo_core.runs import Run
 from ui import cache, state, threshold_own
 from ui import threshold_lab as lab
 from ui.local_session import Scoring
-from ui.threshold_data import Scored, Source
+from ui.threshold_data import Source
 from ui.threshold_show import count, points, show, with_interval
 from ui.words import local as words
 from ui.words import threshold
@@ -232,17 +232,16 @@ def _own(scoring: Scoring, found: Tally, run: Run, point: OperatingPoint) -> thr
         for name, values in columns.items()
         if name and any(values) and len(set(values)) <= MOST_GROUPS
     }
-    one = Scored(
-        name=words.LAB_NAME,
-        split=threshold.OWN_SPLIT,
-        labels=found.labels,
-        probabilities=found.probabilities,
-        uncalibrated=None,
-        patients=found.patients,
-        ids=np.array([film.name for film in found.films], object),
-        groups=groups,
+    names = np.array([film.name for film in found.films], object)
+    source = Source.own(
+        "your-films",
+        words.LAB_NAME,
+        found.labels,
+        found.probabilities,
+        found.patients,
+        names,
+        groups,
     )
-    source = Source("your-films", words.LAB_NAME, {one.split: one}, None)
     start = OperatingPoint(words.LAB_POINT, point.threshold, words.LAB_RULE, "")
     return threshold_own.Own("", source, (words.LAB_NOTE.format(run=run.title),), start)
 

@@ -171,6 +171,22 @@ class Source:
     sets: Mapping[str, Scored]
     run: Run | None
 
+    @classmethod
+    def own(
+        cls,
+        name: str,
+        title: str,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        patients: np.ndarray | None,
+        ids: np.ndarray,
+        groups: Mapping[str, np.ndarray],
+    ) -> Source:
+        """A user's own scores; arguments as the attributes of these names, here and in `Scored`."""
+        split = words.OWN_SPLIT
+        one = Scored(title, split, labels, probabilities, None, patients, ids, groups)
+        return cls(name, title, {split: one}, None)
+
 
 def of_run(run: Run) -> Source:
     """Validation and test scores of a run; shared by all sessions.

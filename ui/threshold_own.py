@@ -17,7 +17,7 @@ from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.own_scores import OwnScores, columns, read_own_scores
 from ui import threshold_lab as lab
 from ui.numbers import percent
-from ui.threshold_data import Scored, Source
+from ui.threshold_data import Source
 from ui.threshold_show import count
 from ui.words import threshold as words
 
@@ -132,14 +132,12 @@ def _choose(content: bytes, keys: Mapping[str, str]) -> None:
 
 
 def _source(scores: OwnScores) -> Source:
-    one = Scored(
-        name=words.OWN_SET,
-        split=words.OWN_SPLIT,
-        labels=scores.labels,
-        probabilities=scores.probabilities,
-        uncalibrated=None,
-        patients=scores.patients,
-        ids=scores.ids,
-        groups=scores.groups,
+    return Source.own(
+        "own-scores",
+        words.OWN_SET,
+        scores.labels,
+        scores.probabilities,
+        scores.patients,
+        scores.ids,
+        scores.groups,
     )
-    return Source("own-scores", words.OWN_SET, {one.split: one}, None)
