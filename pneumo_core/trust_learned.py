@@ -64,7 +64,8 @@ def forgetful(
         seed: of the weights; torch's own generator is not touched.
 
     Yields:
-        What was forgotten, and a copy, one at a time: a network may fill much of the memory.
+        What was forgotten, and a copy, one at a time: a network may fill much of the memory. The
+        stages that are as they were are the network's own, not copies.
     """
     forgotten: dict[Kind, list[str]] = {
         "head": ["head"],
@@ -73,11 +74,18 @@ def forgetful(
     generator = torch.Generator().manual_seed(seed)
     for _ in range(draws):
         for kind, stages in forgotten.items():
-            other = copy.deepcopy(model)
+            other = copy.deepcopy(model, _remembered(model, spec, stages))
             for member in members_of(other):
                 for stage in stages:
                     _forget(stage_module(member, spec, stage), generator)
             yield kind, other
+
+
+def _remembered(model: nn.Module, spec: ModelSpec, forgotten: list[str]) -> dict[int, nn.Module]:
+    """Memo for `copy.deepcopy` that leaves out the stages which stay as they are."""
+    stay = [stage for stage in ARCHITECTURES[spec.architecture].stages if stage not in forgotten]
+    modules = [stage_module(member, spec, stage) for member in members_of(model) for stage in stay]
+    return {id(module): module for module in modules}
 
 
 def draws_for(method: str) -> int:
