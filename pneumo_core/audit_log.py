@@ -180,8 +180,9 @@ def _make(log: sqlite3.Connection) -> None:
             # SQLite does not wait for others here as it does elsewhere.
             log.execute("PRAGMA journal_mode = WAL")
             break
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            full = error.sqlite_errorcode == sqlite3.SQLITE_FULL  # nobody else's doing
+            if full or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
     log.execute("BEGIN IMMEDIATE")

@@ -6,9 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,6 +115,59 @@ def test_all_of_a_batch_is_written_or_none(log):
     with pytest.raises(AuditLogError, match="cannot be written"):
         log_verdicts(log, [ONE, replace(ONE, frame="first")])
     assert len(list(read_log(log))) == 1
+
+
+@contextmanager
+def full_disk(pages: int) -> Iterator[None]:
+    """SQLite finds no room for more pages than these in any file that it opens meanwhile.
+
+    It never takes away those that a file has already. Before a file's first page the limit says
+    nothing, and what SQLite says where there is no room for that one is put in its mouth.
+    """
+
+    class Full(sqlite3.Connection):
+        def execute(self, command: str, *more: Any) -> sqlite3.Cursor:
+            if not pages and command.startswith("PRAGMA journal_mode"):
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+            return super().execute(command, *more)
+
+    def opened(*where: Any, **options: Any) -> sqlite3.Connection:
+        log = connect(*where, factory=Full, **options)
+        log.execute(f"PRAGMA max_page_count = {max(pages, 1)}")
+        return log
+
+    connect = sqlite3.connect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", opened)
+        yield
+
+
+FULL = "The audit log cannot be written: database or disk is full."
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+def test_on_a_full_disk_no_log_is_begun_and_none_is_waited_for(log, monkeypatch, pages):
+    def no_waiting(seconds):
+        raise AssertionError(f"waited {seconds} s")
+
+    monkeypatch.setattr(time, "sleep", no_waiting)
+    with full_disk(pages), pytest.raises(AuditLogError, match=FULL):
+        log_verdicts(log, [ONE])
+    log_verdicts(log, [ONE])
+    assert len(list(read_log(log))) == 1
+
+
+def test_where_the_disk_fills_up_all_that_was_logged_stays_and_nothing_is_half_there(log):
+    log_verdicts(log, [ONE])
+    with full_disk(2):
+        log_verdicts(log, [replace(ONE, frame=1)])
+        with pytest.raises(AuditLogError, match=FULL):
+            log_verdicts(log, [replace(ONE, frame=frame) for frame in range(2, 99)])
+    assert [row[COLUMNS.index("frame")] for row in read_log(log)] == [0, 1]
+    log_verdicts(log, [replace(ONE, frame=frame) for frame in range(2, 99)])
+    assert [row[COLUMNS.index("frame")] for row in read_log(log)] == [*range(99)]
 
 
 @pytest.mark.parametrize(
