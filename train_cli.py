@@ -1,24 +1,33 @@
 """Train a network for PneumoLens: from data to a run in weights/ that the dashboard offers."""
 
 import argparse
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import DataError, PneumoError, RecipeError, TrainingError
+from pneumo_core.errors import (
+    DataError,
+    LostProcessError,
+    PneumoError,
+    RecipeError,
+    TrainingError,
+)
 from pneumo_core.progress_bar import ProgressBar
 from pneumo_core.runs import Run, read_run, run_folder, weights_folder
+from pneumo_core.stopped_runs import checkpoint_of, held, latest_stopped
 
 # torch comes with the recipes; importing it where it is needed keeps Ctrl-C clean meanwhile.
 if TYPE_CHECKING:
     import torch
 
     from pneumo_core.datasets import Dataset
+    from pneumo_core.distributed import Team
     from pneumo_core.recipe import Recipe
 
 EXAMPLES = """\
@@ -28,6 +37,7 @@ examples:
   python train_cli.py --set phases.0.lr=0.0005    any field of the recipe
   python train_cli.py --preview                   what the network would be shown, as a picture
   python train_cli.py --resume                    go on after a stop, to the same result
+  torchrun --nproc-per-node 2 train_cli.py        by two processes: docs/training.md
 """
 
 STOPPED = 130
@@ -92,33 +102,96 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says; returns the exit status."""
+    """Train as the command line says; returns the exit status.
+
+    Of the processes that torchrun starts, the first does what a single one does, and the others
+    train with it.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        return _assist(arguments)
     # A polite kill is answered as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     target = None
     try:
         options = parse_arguments(arguments)
-        if options.resume is None:
-            if options.finish:
-                raise TrainingError("--finish ends a stopped run: name it with --resume NAME.")
-            recipe, seed = _recipe(options), _seed(options)
-            if options.preview is not None:
-                return _preview(options, recipe, seed)
-            target = run_folder(options.out or f"{recipe.name}-seed{seed}")
-            run = _start(options, recipe, seed, target)
-        else:
-            target = _stopped_run(options)
-            run = _resume(options, target)
+        if options.preview is not None and options.resume is None:
+            return _preview(options)
+        with _joined(options) as (team, device):
+            if options.resume is None:
+                if options.finish:
+                    raise TrainingError("--finish ends a stopped run: name it with --resume NAME.")
+                recipe, seed = _recipe(options), _seed(options)
+                target = run_folder(options.out or f"{recipe.name}-seed{seed}")
+                run = _start(options, recipe, seed, target, team, device)
+            else:
+                target = _stopped_run(options)
+                run = _resume(options, target, team, device)
+    except LostProcessError as error:
+        _end_in_peace()
+        return _fail(f"{error}; {_way_on(target)}.")
     except PneumoError as error:
         return _fail(str(error))
     except OSError as error:
         place = error.filename or "the disk"
         return _fail(f"{error.strerror or error}: {place}; {_way_on(target)}.")
     except KeyboardInterrupt:
+        _end_in_peace()
         print(f"\nStopped; {_way_on(target)}.", file=sys.stderr)
         return STOPPED
     _print_figures(run)
     return 0
+
+
+def _end_in_peace() -> None:
+    """Ignore further signals: torchrun ends the rest of its processes when one has ended."""
+    if "RANK" in os.environ:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _joined(options: argparse.Namespace) -> Iterator[tuple["Team", "torch.device"]]:
+    """This process among those that torchrun started, and its device."""
+    from pneumo_core.distributed import Team, joined
+
+    team = Team.called(os.environ)
+    device = team.device(options.device)
+    with joined(team, device):
+        yield team, device
+
+
+def _assist(arguments: Sequence[str] | None) -> int:
+    """Train with the process that speaks to the user, as that one says."""
+    # There is nothing to put in order, so that a signal may end it at once.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        options = parse_arguments(arguments)
+        if options.preview is not None:
+            return 0
+        try:
+            with _joined(options) as (team, device):
+                job = team.told(None)
+                if job is not None:
+                    _train_along(job, options, team, device)
+        except DataError as error:
+            # It is this machine's own: the first process has its data, or nobody would be here.
+            print(f"train_cli, process {os.environ['RANK']}: {error}", file=sys.__stderr__)
+            return 1
+        except (PneumoError, OSError):
+            return 1
+    return 0
+
+
+def _train_along(
+    job: Mapping[str, Any], options: argparse.Namespace, team: "Team", device: "torch.device"
+) -> None:
+    from pneumo_core.datasets import load_dataset
+    from pneumo_core.training import train
+
+    recipe = job["recipe"]
+    dataset = load_dataset(recipe.data, options.data, recipe.split)
+    train(dataset=dataset, team=team, device=device, **job)
 
 
 def _fail(sentence: str) -> int:
@@ -128,15 +201,16 @@ def _fail(sentence: str) -> int:
 
 def _way_on(target: Path | None) -> str:
     """What to do after a stop, as the rest of a sentence."""
-    if target is None or not _checkpoint(target).exists():
+    if target is None or not checkpoint_of(target).exists():
         return "no epoch was over yet, so start again"
     name = target.name if target.parent == weights_folder() else str(target)
     return f"go on with: python train_cli.py --resume {shlex.quote(name)}"
 
 
-def _preview(options: argparse.Namespace, recipe: "Recipe", seed: int) -> int:
+def _preview(options: argparse.Namespace) -> int:
     from pneumo_core.preview import has_augmentation, write_contact_sheet
 
+    recipe, seed = _recipe(options), _seed(options)
     path = Path(options.preview or f"{recipe.name}-preview.png").expanduser()
     write_contact_sheet(path, recipe, _dataset(recipe, options), seed=seed)
     if not has_augmentation(recipe):
@@ -165,10 +239,6 @@ def _seed(options: argparse.Namespace) -> int:
     return seed
 
 
-def _checkpoint(target: Path) -> Path:
-    return target.parent / ".checkpoints" / f"{target.name}.pt"
-
-
 def _stopped_run(options: argparse.Namespace) -> Path:
     """Folder of the run that --resume means."""
     fixed = ("recipe", "arch", "split", "epochs", "seed", "pretrained", "overrides", "preview")
@@ -182,67 +252,61 @@ def _stopped_run(options: argparse.Namespace) -> Path:
         raise TrainingError("--resume names the run already: leave out --out.")
     if options.resume or options.out:
         return run_folder(options.resume or options.out)
-    found = (weights_folder() / ".checkpoints").glob("*.pt")
-    latest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+    latest = latest_stopped(weights_folder())
     if latest is None:
         raise TrainingError("There is no stopped run to go on with: start without --resume.")
-    return weights_folder() / latest.stem
+    return latest
 
 
-@contextmanager
-def _held(target: Path) -> Iterator[None]:
-    """Hold the run's name against a second process for as long as the block lasts."""
-    from filelock import FileLock, Timeout
-
-    folder = target.parent / ".checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / f"{target.name}.lock", timeout=0):
-            yield
-    except Timeout:
-        raise TrainingError(
-            f"Another process is training {target.name}: wait for it, or choose a name with --out."
-        ) from None
-
-
-def _start(options: argparse.Namespace, recipe: "Recipe", seed: int, target: Path) -> Run:
-    from pneumo_core.devices import pick_device
+def _start(
+    options: argparse.Namespace,
+    recipe: "Recipe",
+    seed: int,
+    target: Path,
+    team: "Team",
+    device: "torch.device",
+) -> Run:
+    from pneumo_core.pretrained import initial_weights
 
     if target.exists():
         raise TrainingError(f"{target} exists already: choose another name with --out.")
-    device = pick_device(options.device)
     dataset = _dataset(recipe, options)
-    with _held(target):
-        if _checkpoint(target).exists():
+    with held(target):
+        if checkpoint_of(target).exists():
             raise TrainingError(
                 f"A stopped run waits under this name; {_way_on(target)}, "
-                f"or delete {_checkpoint(target)}."
+                f"or delete {checkpoint_of(target)}."
             )
-        recipe, weights, origin = _initial_weights(recipe, seed, options.pretrained)
-        return _train(target, recipe, dataset, device, seed, origin, initial_weights=weights)
+        recipe, weights, origin = initial_weights(recipe, seed, options.pretrained)
+        job = {"recipe": recipe, "seed": seed, "origin": origin, "initial_weights": weights}
+        return _train(target, job, dataset, team, device)
 
 
-def _resume(options: argparse.Namespace, target: Path) -> Run:
+def _resume(options: argparse.Namespace, target: Path, team: "Team", device: "torch.device") -> Run:
     from pneumo_core.checkpoint import load_checkpoint
-    from pneumo_core.devices import pick_device
     from pneumo_core.recipe import Recipe
 
-    checkpoint = _checkpoint(target)
+    checkpoint = checkpoint_of(target)
     if not checkpoint.exists():
         if target.exists():
             raise TrainingError(f"{target} is complete: there is nothing to go on with.")
         raise TrainingError(f"There is no stopped run {target}: start without --resume.")
-    with _held(target):
-        identity = load_checkpoint(checkpoint).identity
+    with held(target):
+        found = load_checkpoint(checkpoint)
+        identity = found.identity
         if target.exists():
+            team.told(None)
             return _completed(target, identity)
         recipe = Recipe.from_json(identity["recipe"])
-        device = pick_device(options.device)
         dataset = _dataset(recipe, options)
-        seed, origin = identity["seed"], identity["origin"]
-        return _train(
-            target, recipe, dataset, device, seed, origin, resume=True, finish=options.finish
-        )
+        if found.processes != team.size:
+            print(
+                f"{found.processes} processes trained it before, {team.size} will now: "
+                "batch norm and dropout go another way than they would have."
+            )
+        job = {"recipe": recipe, "seed": identity["seed"], "origin": identity["origin"]}
+        job |= {"resume": True, "finish": options.finish}
+        return _train(target, job, dataset, team, device)
 
 
 def _completed(target: Path, identity: Mapping[str, Any]) -> Run:
@@ -251,47 +315,19 @@ def _completed(target: Path, identity: Mapping[str, Any]) -> Run:
     found = (run.recipe, run.training["seed"], run.data["fingerprint"])
     if found != (identity["recipe"], identity["seed"], identity["fingerprint"]):
         raise TrainingError(f"{target} is there already, and another run: rename it first.")
-    _checkpoint(target).unlink()
+    checkpoint_of(target).unlink()
     print(f"{target.name} was complete already.")
     return run
 
 
-def _initial_weights(
-    recipe: "Recipe", seed: int, pretrained: str | None
-) -> tuple["Recipe", dict[str, Any] | None, str]:
-    """The recipe with the network as the weights need it, the weights, and where they come from."""
-    if recipe.pretrained == "none" and not pretrained:
-        return recipe, None, "random"
-    import torch
-
-    from pneumo_core.architectures import create_model
-    from pneumo_core.pretrained import load_pretrained
-
-    torch.manual_seed(seed)
-    model = create_model(recipe.model)
-    try:
-        report = load_pretrained(model, recipe.model, pretrained)
-    except RecipeError as error:
-        if recipe.pretrained != "imagenet-or-scratch" or pretrained:
-            raise
-        print(f"{error} Training from scratch.", file=sys.stderr)
-        return recipe, None, "random: no ImageNet weights were to be had"
-    print(f"ImageNet weights: {report.origin}; not in it: {', '.join(report.missing)}")
-    return replace(recipe, model=report.spec), model.state_dict(), report.origin
-
-
 def _train(
     target: Path,
-    recipe: "Recipe",
+    job: Mapping[str, Any],
     dataset: "Dataset",
+    team: "Team",
     device: "torch.device",
-    seed: int,
-    origin: str,
-    *,
-    initial_weights: Mapping[str, Any] | None = None,
-    resume: bool = False,
-    finish: bool = False,
 ) -> Run:
+    """Train and publish; `job` is what all processes give to `training.train` alike."""
     from pneumo_core.audit import audit
     from pneumo_core.audit_report import audit_summary
     from pneumo_core.publishing import publish
@@ -302,54 +338,21 @@ def _train(
         print(f"{name:>5}: {counts['normal']} normal, {counts['pneumonia']} pneumonia")
     for sentence in audit_summary(audit(dataset, decode=False)):
         print(f"- {sentence}")
-    print(f"Training {recipe.title} on {dataset.title} ({device.type}), seed {seed}.", flush=True)
-    checkpoint = _checkpoint(target)
+    recipe, checkpoint = job["recipe"], checkpoint_of(target)
+    where = device.type if team.size == 1 else f"{device.type}, {team.size} processes"
+    print(f"Training {recipe.title} on {dataset.title} ({where}), seed {job['seed']}.", flush=True)
+    job = team.told({**job, "checkpoint": checkpoint})
     with ProgressBar() as bar:
-        trained = train(
-            recipe,
-            dataset,
-            seed=seed,
-            checkpoint=checkpoint,
-            device=device,
-            resume=resume,
-            finish=finish,
-            initial_weights=initial_weights,
-            origin=origin,
-            report=bar.show,
-        )
+        trained = train(dataset=dataset, team=team, device=device, report=bar.show, **job)
     run = publish(target, recipe, dataset, trained, step=lambda words: print(f"{words} ..."))
     checkpoint.unlink()
     return run
 
 
 def _dataset(recipe: "Recipe", options: argparse.Namespace) -> "Dataset":
-    from pneumo_core.datasets import data_folders, find_dataset, load_dataset
+    from pneumo_core.data_source import found_or_downloaded
 
-    data = options.data
-    try:
-        find_dataset(recipe.data, data)
-    except DataError:
-        if recipe.data == "chest_xray" and options.download:
-            from pneumo_core.kaggle import download_chest_xray
-
-            folder = Path(data).expanduser() if data else data_folders()[0]
-            print(f"Downloading chest_xray from Kaggle into {folder}, 1.2 GB.", flush=True)
-            download_chest_xray(folder)
-        elif data or recipe.data == "chest_xray":
-            raise
-        else:
-            _download_from_medmnist(recipe.data)
-    return load_dataset(recipe.data, data, recipe.split)
-
-
-def _download_from_medmnist(name: str) -> None:
-    from tqdm import tqdm
-
-    from pneumo_core.datasets import download_dataset
-
-    print(f"{name} is not on this machine: downloading it from MedMNIST.")
-    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {remaining} left") as bar:
-        download_dataset(name, lambda share: bar.update(round(100 * share) - bar.n))
+    return found_or_downloaded(recipe, options.data, options.download)
 
 
 def _print_figures(run: Run) -> None:

@@ -66,17 +66,21 @@ class Augmentation:
         if self.shear >= 90:
             raise RecipeError("augmentation: shear must be below 90 degrees.")
 
-    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Change a batch.
+    def __call__(
+        self, images: Tensor, generator: Generator, batch: int | None = None, first: int = 0
+    ) -> Tensor:
+        """Change a batch, or a part of one just as the whole would change it.
 
         Args:
             images: float32 (N, 1, H, W) in [0, 1].
             generator: Source of all randomness, on the same device as the images.
+            batch: Size of the batch that the images are part of; None where they are all of it.
+            first: Place of the first of them in that batch.
 
         Returns:
             float32 (N, 1, H, W) in [0, 1].
         """
-        draw = _Draw(images, generator)
+        draw = _Draw(images, generator, batch or len(images), first)
         images = self._moved(images, draw)
         images = self._regraded(images, draw)
         return self._degraded(images, draw).clamp(0, 1)
@@ -97,7 +101,8 @@ class Augmentation:
             torch.stack([cos * mirror * ratio, (cos * shear - sin) * ratio, across], dim=1),
             torch.stack([sin * mirror / ratio, (sin * shear + cos) / ratio, down], dim=1),
         ]
-        grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
+        matrices = draw.own(torch.stack(rows, dim=1))
+        grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
         # Edges are continued: black corners would mark an image as augmented.
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
@@ -126,11 +131,12 @@ class Augmentation:
             coarse = F.interpolate(coarse, size, mode="bilinear")
             images = torch.where(draw.spread(draw.happens(self.coarsen)) > 0, coarse, images)
         if self.blur:
-            images = _blurred(images, self._strength(self.blur, draw))
+            images = _blurred(images, self._strength(self.blur, draw), draw)
         if self.noise:
             strength = draw.spread(self._strength(self.noise, draw))
-            noise = torch.randn(images.shape, generator=draw.generator, device=images.device)
-            images = images + noise * strength
+            shape = (draw.count, *images.shape[1:])
+            noise = torch.randn(shape, generator=draw.generator, device=images.device)
+            images = images + draw.own(noise) * strength
         if self.erase:
             images = _erased(images, draw, self.erase)
         return images
@@ -143,10 +149,11 @@ class Augmentation:
 
 
 class _Draw:
-    """Random numbers, one an image, all from one generator."""
+    """Random numbers, one for each image of the whole batch, all from one generator."""
 
-    def __init__(self, images: Tensor, generator: Generator) -> None:
-        self.count = len(images)
+    def __init__(self, images: Tensor, generator: Generator, count: int, first: int) -> None:
+        self.count = count
+        self.part = slice(first, first + len(images))
         self.device = images.device
         self.generator = generator
 
@@ -159,15 +166,19 @@ class _Draw:
         """1 with the probability, else 0, as float (N,)."""
         return (self.between(0, 1) < probability).float()
 
-    @staticmethod
-    def spread(values: Tensor) -> Tensor:
-        """(N,) -> (N, 1, 1, 1)."""
-        return values.view(-1, 1, 1, 1)
+    def own(self, values: Tensor) -> Tensor:
+        """Those of the images at hand, out of values for the whole batch."""
+        return values[self.part]
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Values (batch,) of the whole batch -> (N, 1, 1, 1) of the images at hand."""
+        return self.own(values).view(-1, 1, 1, 1)
 
 
-def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
-    """Separable Gaussian blur, each image with its own sigma in pixels."""
+def _blurred(images: Tensor, sigma: Tensor, draw: _Draw) -> Tensor:
+    """Separable Gaussian blur, each image with its own of the batch's sigmas, in pixels."""
     radius = max(1, math.ceil(2 * float(sigma.max())))
+    sigma = draw.own(sigma)
     offsets = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3).unsqueeze(1)) ** 2)
     kernel = kernel / kernel.sum(dim=1, keepdim=True)
@@ -191,4 +202,4 @@ def _erased(images: Tensor, draw: _Draw, probability: float) -> Tensor:
     columns = (column >= left[:, None]) & (column < (left + wide)[:, None])
     chosen = draw.happens(probability).bool()
     mask = (rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]).unsqueeze(1)
-    return torch.where(mask, images.mean(dim=(1, 2, 3), keepdim=True), images)
+    return torch.where(draw.own(mask), images.mean(dim=(1, 2, 3), keepdim=True), images)

@@ -34,6 +34,7 @@ class Checkpoint:
         average: Its moving average.
         best: The average at the best epoch so far.
         optimiser: State of the optimiser.
+        processes: How many trained together, each with so many threads.
     """
 
     identity: Mapping[str, Any]
@@ -44,6 +45,7 @@ class Checkpoint:
     average: dict[str, Tensor]
     best: dict[str, Tensor]
     optimiser: dict[str, Any]
+    processes: int = 1
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -23,3 +23,7 @@ class RecipeError(PneumoError):
 
 class TrainingError(PneumoError):
     """A training run cannot start or go on."""
+
+
+class LostProcessError(TrainingError):
+    """Another process of a training ended or is out of reach; the sentence lacks its full stop."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from typing import ClassVar
 
@@ -20,14 +20,18 @@ from torch import Generator, Tensor, fx, nn
 from pneumo_core.architectures import ARCHITECTURES, ModelSpec, pneumonia_logit
 from pneumo_core.augment import Augmentation
 from pneumo_core.devices import autocast
+from pneumo_core.distributed import ALONE, Team
 from pneumo_core.evaluation import predict_logits
 from pneumo_core.preprocess import Preprocess
 
 LIMIT = 4 * 2**30
 """Bytes of features that are kept at most; where it would be more, the whole network runs."""
 
-_BLOCK = 64
-"""Images at a time, as in validation."""
+BLOCK = 64
+"""Images at a time, in validation and wherever nothing is learnt."""
+
+LEAST = 2
+"""Images that a batch, or one process's share of it, must have: one has no batch statistics."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class Images:
         val_squares: Validation images, uint8 (N, side, side).
         flip_average: Whether validation averages an image and its mirror image.
         device: Where the network is.
+        team: The processes that train it together.
     """
 
     model: nn.Module
@@ -130,6 +135,7 @@ class Images:
     val_squares: np.ndarray
     flip_average: bool
     device: torch.device
+    team: Team = ALONE
 
     cached_stages: ClassVar[tuple[str, ...]] = ()
 
@@ -137,17 +143,23 @@ class Images:
         """Nothing is kept from epoch to epoch: it saves 0 seconds."""
         return 0.0
 
-    def train_inputs(self, chosen: Tensor, drawn: Generator) -> Tensor:
-        """Inputs (n, C, S, S) of the training images at these positions, augmented."""
-        images = self.preprocess.resized(self.squares[chosen.to(self.device)])
-        inputs = self.preprocess.normalised(self.augmentation(images, drawn))
+    @cached_property
+    def trained(self) -> nn.Module:
+        """The network, with gradients that the team shares."""
+        return self.team.sharing(self.model)
+
+    def train_inputs(self, chosen: Tensor, drawn: Generator, part: slice = slice(None)) -> Tensor:
+        """Inputs (n, C, S, S) of the training images at these positions, or a part, augmented."""
+        images = self.preprocess.resized(self.squares[chosen[part].to(self.device)])
+        images = self.augmentation(images, drawn, len(chosen), part.start or 0)
+        inputs = self.preprocess.normalised(images)
         return inputs.contiguous(memory_format=torch.channels_last)
 
     def train_outputs(self, chosen: Tensor, drawn: Generator) -> Tensor:
-        """Raw outputs (n, K) for the training images at these positions, with gradients."""
-        inputs = self.train_inputs(chosen, drawn)
+        """Raw outputs (n, K) for this process's share of the positions, with gradients."""
+        inputs = self.train_inputs(chosen, drawn, self.team.share(len(chosen), LEAST).part)
         with self.precision():
-            return self.model(inputs)
+            return self.trained(inputs)
 
     def val_logits(self) -> np.ndarray:
         """Log-odds of pneumonia, float64 (N,), for each validation image."""
@@ -179,6 +191,11 @@ class Features:
         self.train: Tensor | None = None
         self.val_views: list[Tensor] = []
         self.seconds = 0.0
+
+    @cached_property
+    def trained(self) -> nn.Module:
+        """The upper part, with gradients that the team shares."""
+        return self.images.team.sharing(self.cut.upper)
 
     def nbytes(self) -> int:
         """Memory that the features of all images take, in bytes."""
@@ -214,16 +231,20 @@ class Features:
         return 0.0
 
     def train_outputs(self, chosen: Tensor, drawn: Generator) -> Tensor:  # noqa: ARG002
-        """Raw outputs (n, K) for the training images at these positions, with gradients."""
-        return self._upper(self.train, chosen)
+        """Raw outputs (n, K) for this process's share of the positions, with gradients."""
+        share = self.images.team.share(len(chosen), LEAST)
+        return self._upper(self.trained, self.train, chosen[share.part])
 
     @torch.no_grad()
     def val_logits(self) -> np.ndarray:
         """Log-odds of pneumonia, float64 (N,), for each validation image."""
         self.images.model.eval()
         parts = []
-        for chosen in torch.arange(len(self.images.val_squares)).split(_BLOCK):
-            views = [pneumonia_logit(self._upper(view, chosen)) for view in self.val_views]
+        for chosen in torch.arange(len(self.images.val_squares)).split(BLOCK):
+            views = [
+                pneumonia_logit(self._upper(self.cut.upper, view, chosen))
+                for view in self.val_views
+            ]
             parts.append((sum(views) / len(views)).float().cpu())
         return torch.cat(parts).double().numpy()
 
@@ -237,7 +258,7 @@ class Features:
         self, count: int, inputs_of: Callable[[Tensor], Tensor], report: Callable[[], None]
     ) -> Tensor:
         features = torch.empty(0)
-        for chosen in torch.arange(count).split(_BLOCK):
+        for chosen in torch.arange(count).split(BLOCK):
             block = self._lower(inputs_of(chosen))
             if not len(features):
                 shape = (count, *block.shape[1:])
@@ -252,11 +273,11 @@ class Features:
         with self.images.precision():
             return self.cut.lower(inputs)
 
-    def _upper(self, features: Tensor, chosen: Tensor) -> Tensor:
+    def _upper(self, upper: nn.Module, features: Tensor, chosen: Tensor) -> Tensor:
         # Indexing copies: a ReLU that works in place must not change what is kept.
         batch = features[chosen].contiguous(memory_format=_layout(features))
         with self.images.precision():
-            return self.cut.upper(batch.to(self.images.device))
+            return upper(batch.to(self.images.device))
 
 
 def _layout(features: Tensor) -> torch.memory_format:
@@ -277,4 +298,5 @@ def feed(images: Images, spec: ModelSpec, freeze: Collection[str]) -> Images | F
     if cut is None:
         return images
     features = Features(images, cut)
-    return features if features.nbytes() <= LIMIT else images
+    # Shares of validation may differ in size by a block, but all ranks must do the same.
+    return features if images.team.told(features.nbytes() <= LIMIT) else images

@@ -71,3 +71,18 @@ class Loss:
             # Where certainty rounds to 1, a gamma below 1 has no finite gradient.
             losses = (1 - certainty).clamp(min=1e-7) ** self.gamma * losses
         return losses.sum() / weights[labels].sum()
+
+    def part(self, outputs: Tensor, labels: Tensor, part: slice, class_weights: Tensor) -> Tensor:
+        """What a part of a batch adds to the mean loss of the whole: all parts add up to it.
+
+        Args:
+            outputs: float (n, K), raw, of the part.
+            labels: int64 (N,), class indices of the whole batch.
+            part: Which of them the outputs are for.
+            class_weights: float (max(K, 2),), from `class_weights`.
+
+        Returns:
+            float scalar; the mean loss itself, bit for bit, where the part is all.
+        """
+        weights = class_weights.to(labels.device)[labels]
+        return self(outputs, labels[part], class_weights) * (weights[part].sum() / weights.sum())

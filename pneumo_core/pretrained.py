@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from http.client import HTTPException
@@ -10,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pneumo_core.architectures import ARCHITECTURES, ModelSpec
+from pneumo_core.architectures import ARCHITECTURES, ModelSpec, create_model
 from pneumo_core.errors import RecipeError
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
 from pneumo_core.networks import set_variant
+from pneumo_core.recipe import Recipe
 
 PRETRAINED_VARIABLE = "PNEUMO_PRETRAINED"
 """Environment variable with the folder of `<name>.safetensors` files."""
@@ -46,6 +48,38 @@ class PretrainedReport:
     loaded: int
     missing: tuple[str, ...]
     spec: ModelSpec
+
+
+def initial_weights(
+    recipe: Recipe, seed: int, source: str | None
+) -> tuple[Recipe, dict[str, Tensor] | None, str]:
+    """What a run of the recipe starts from, which is said on standard output.
+
+    Args:
+        recipe: It says whether ImageNet weights are wanted, or must be.
+        seed: Of what is random in them.
+        source: As for `load_pretrained`; where given, they are wanted.
+
+    Returns:
+        The recipe with the network as the weights need it, the weights (None for random ones, as
+        the seed makes them), and where they come from.
+
+    Raises:
+        RecipeError: If there are none, and the recipe does not do without.
+    """
+    if recipe.pretrained == "none" and not source:
+        return recipe, None, "random"
+    torch.manual_seed(seed)
+    model = create_model(recipe.model)
+    try:
+        report = load_pretrained(model, recipe.model, source)
+    except RecipeError as error:
+        if recipe.pretrained != "imagenet-or-scratch" or source:
+            raise
+        print(f"{error} Training from scratch.", file=sys.stderr)
+        return recipe, None, "random: no ImageNet weights were to be had"
+    print(f"ImageNet weights: {report.origin}; not in it: {', '.join(report.missing)}")
+    return replace(recipe, model=report.spec), model.state_dict(), report.origin
 
 
 def load_pretrained(

@@ -308,6 +308,7 @@ def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained)
             "cached_stages": max(record.cached_stages for record in trained.history),
             "saved_s": round(sum(record.saved_seconds for record in trained.history), 1),
             "device": trained.device,
+            "processes": trained.processes,
             "threads": trained.threads,
             "precision": trained.precision,
             "parameters": sum(value.numel() for value in trained.weights.values()),

@@ -4,7 +4,7 @@ Everything an epoch does follows from the recipe, the seed, the number of the ep
 at its start. Each epoch seeds its own random numbers, and learning rate, early stopping and the
 place within the phases are functions of the history; features of frozen stages are computed anew.
 So a checkpoint after an epoch is enough to go on as if nothing had happened: on a CPU, with the
-same number of threads, bit for bit.
+same number of threads and of processes, bit for bit.
 """
 
 import json
@@ -27,13 +27,16 @@ from pneumo_core.architectures import (
     stage_module,
 )
 from pneumo_core.checkpoint import Checkpoint, load_checkpoint, same_run, save_checkpoint
-from pneumo_core.datasets import Dataset, Split
+from pneumo_core.datasets import Dataset
 from pneumo_core.devices import autocast, deterministic
+from pneumo_core.distributed import ALONE, Team
 from pneumo_core.errors import TrainingError
-from pneumo_core.frozen import Images, feed
-from pneumo_core.kinds import CLASSES
+from pneumo_core.frozen import BLOCK, LEAST, Images, feed
 from pneumo_core.losses import Loss
-from pneumo_core.recipe import Phase, Recipe
+from pneumo_core.moving_average import MovingAverage
+from pneumo_core.optimisers import new_optimiser
+from pneumo_core.recipe import Recipe
+from pneumo_core.sampling import batch_count, drawn_batches, training_targets
 from pneumo_core.schedule import (
     EpochRecord,
     best_epoch,
@@ -70,9 +73,10 @@ class Trained:
         seed: Of everything random.
         origin: Where the initial weights came from; "random" or a file or hub name.
         device: Where it was trained: "cpu", "cuda" or "mps".
-        threads: CPU threads that were used.
+        threads: CPU threads that were used, in each process.
         precision: "bfloat16" or "float32", of the matrix products.
         cut_short: Whether the recipe had more epochs to come.
+        processes: How many trained it, at the end.
     """
 
     weights: Mapping[str, Tensor]
@@ -84,6 +88,7 @@ class Trained:
     threads: int
     precision: str
     cut_short: bool = False
+    processes: int = 1
 
 
 def train(
@@ -98,32 +103,45 @@ def train(
     initial_weights: Mapping[str, Tensor] | None = None,
     origin: str = "random",
     report: Callable[[Progress], None] | None = None,
+    team: Team = ALONE,
 ) -> Trained:
     """Train a recipe on a data set's train split, choosing the epoch on its val split.
+
+    With a team of several processes, each of them calls this with the same arguments; `resume`
+    and `checkpoint` matter in rank 0 only. All take the steps that one process would take, but
+    that each has its own batch statistics (on CUDA they are common) and its own dropout.
 
     Args:
         recipe: What to do.
         dataset: With "train" and "val"; "test" is not looked at.
         seed: Of the initial weights and of everything random afterwards.
-        checkpoint: File that the state is kept in after each epoch.
+        checkpoint: File that rank 0 keeps the state in after each epoch.
         device: Where to train; None for the CPU.
         resume: Go on from `checkpoint` instead of starting anew.
         finish: Train no more: take the best epoch that the checkpoint knows.
         initial_weights: Start from these, e.g. ImageNet's, instead of random ones.
         origin: Where they come from, for the record.
         report: Called after each batch, and after each epoch once its state is kept.
+        team: The processes that train together, joined already.
 
     Raises:
-        TrainingError: If the loss is no longer finite, the device's memory is too small, or the
-            checkpoint belongs to another recipe, seed or data set.
+        TrainingError: If the loss is no longer finite, the device's memory is too small, the
+            checkpoint belongs to another recipe, seed or data set, or the team's processes were
+            given different ones or are too many for a batch.
         OSError: If the checkpoint cannot be written.
     """
     device = device or torch.device("cpu")
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    trainer = _Trainer(recipe, dataset, seed, origin, device, report or _ignore)
+    if recipe.batch_size < LEAST * team.size:
+        raise TrainingError(
+            f"A batch of {recipe.batch_size} is too small for {team.size} processes, which need "
+            f"{LEAST} images each: start fewer, or --set batch_size={LEAST * team.size}."
+        )
+    if team.leads:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    trainer = _Trainer(recipe, dataset, seed, origin, device, report or (lambda _: None), team)
     with deterministic(device):
         if resume:
-            trainer.restore(load_checkpoint(checkpoint))
+            trainer.restore(team.told(load_checkpoint(checkpoint) if team.leads else None))
         else:
             trainer.start(initial_weights)
         while not finish and (place := next_epoch(recipe, trainer.history)) is not None:
@@ -134,7 +152,8 @@ def train(
                 raise TrainingError(
                     f"The {device.type} device has too little memory: try --set batch_size={size}."
                 ) from None
-            save_checkpoint(checkpoint, trainer.state())
+            if team.leads:
+                save_checkpoint(checkpoint, trainer.state())
             trainer.report(done)
         return Trained(
             weights=_moved(trainer.best, "cpu"),
@@ -146,11 +165,8 @@ def train(
             threads=torch.get_num_threads(),
             precision="bfloat16" if autocast(device).fast_dtype else "float32",
             cut_short=next_epoch(recipe, trainer.history) is not None,
+            processes=team.size,
         )
-
-
-def _ignore(_: Progress) -> None:
-    pass
 
 
 class _Trainer:
@@ -164,26 +180,32 @@ class _Trainer:
         origin: str,
         device: torch.device,
         report: Callable[[Progress], None],
+        team: Team,
     ) -> None:
         self.recipe, self.seed, self.origin = recipe, seed, origin
-        self.device, self.report = device, report
+        self.device, self.report, self.team = device, report, team
         self.fingerprint = dataset.fingerprint
+        if not team.agreed(self._identity()):
+            raise TrainingError(
+                "The processes have different recipes, seeds or data: give all machines the same."
+            )
         train_split, self.val = dataset.splits["train"], dataset.splits["val"]
         self.squares = torch.from_numpy(train_split.squares(recipe.preprocess)).to(device)
-        self.val_squares = self.val.squares(recipe.preprocess)
-        self.targets = _targets(train_split, recipe).to(device)
+        self.val_share = team.blocks(len(self.val), BLOCK)
+        self.val_squares = self.val.squares(recipe.preprocess)[self.val_share.part]
+        self.targets = training_targets(train_split, recipe).to(device)
         self.positive = torch.from_numpy(train_split.labels)
         self.history: list[EpochRecord] = []
-        self.step = 0
 
         torch.manual_seed(seed)
-        self.model = create_model(recipe.model).to(device, memory_format=torch.channels_last)
+        model = team.normed(create_model(recipe.model), device)
+        self.model = model.to(device, memory_format=torch.channels_last)
 
     def start(self, weights: Mapping[str, Tensor] | None) -> None:
         if weights is not None:
             self.model.load_state_dict(dict(weights))
-        self.average = _copy(self.model.state_dict())
-        self.best = self.average
+        self.average = MovingAverage(self.recipe.ema, _copy(self.model.state_dict()))
+        self.best = self.average.values
         self._enter(0)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -192,11 +214,12 @@ class _Trainer:
                 "The checkpoint belongs to another recipe, seed or data set: start anew without "
                 "--resume, or resume it with what it was started with."
             )
-        torch.set_num_threads(checkpoint.threads)
+        if checkpoint.processes == self.team.size:
+            torch.set_num_threads(checkpoint.threads)
         self.history = [EpochRecord(**row) for row in checkpoint.history]
-        self.step = checkpoint.step
         self.model.load_state_dict(checkpoint.model)
-        self.average = _moved(checkpoint.average, self.device)
+        average = _moved(checkpoint.average, self.device)
+        self.average = MovingAverage(self.recipe.ema, average, checkpoint.step)
         self.best = _moved(checkpoint.best, self.device)
         self._enter(self.history[-1].phase)
         self.optimiser.load_state_dict(checkpoint.optimiser)
@@ -206,11 +229,12 @@ class _Trainer:
             identity=self._identity(),
             threads=torch.get_num_threads(),
             history=[asdict(record) for record in self.history],
-            step=self.step,
+            step=self.average.steps,
             model=self.model.state_dict(),
-            average=self.average,
+            average=self.average.values,
             best=self.best,
             optimiser=self.optimiser.state_dict(),
+            processes=self.team.size,
         )
 
     def _identity(self) -> dict[str, Any]:
@@ -227,7 +251,7 @@ class _Trainer:
         """Set up what a phase has of its own: frozen stages, optimiser, what the network is fed."""
         recipe, phase = self.recipe, self.recipe.phases[number]
         freeze_stages(self.model, recipe.model, phase.freeze)
-        self.optimiser = self._new_optimiser(phase)
+        self.optimiser = new_optimiser(self.model, recipe, phase.lr)
         paths = ARCHITECTURES[recipe.model.architecture].stages
         self.still = tuple(f"{paths[stage]}." for stage in phase.freeze)
         images = Images(
@@ -238,39 +262,25 @@ class _Trainer:
             val_squares=self.val_squares,
             flip_average=recipe.flip_average,
             device=self.device,
+            team=self.team,
         )
         self.feed = feed(images, recipe.model, phase.freeze)
-
-    def _new_optimiser(self, phase: Phase) -> torch.optim.Optimizer:
-        recipe = self.recipe
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        groups = [
-            # Decaying biases and norm scales only distorts them (as timm does, too).
-            {
-                "params": [p for p in trained if p.ndim > 1],
-                "weight_decay": self.recipe.weight_decay,
-            },
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        if recipe.optimiser == "sgd":
-            return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9)
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
-        return kind(groups, lr=phase.lr)
 
     def run_epoch(self, number: int, passed: int) -> Progress:
         """Train one epoch of phase `number`, of which `passed` are done, and validate."""
         started = time.monotonic()
         if number > 0 and passed == 0:
             self.model.load_state_dict(self.best)
-            self.average = _copy(self.best)
+            self.average.values = _copy(self.best)
             self._enter(number)
         epoch = len(self.history) + 1
         epoch_seed = (self.seed * 100_003 + epoch) % 2**63
         saved = self.feed.prepare(lambda: self._tell(0, math.nan))
-        torch.manual_seed(epoch_seed)  # dropout
+        torch.manual_seed(self.team.seed(epoch_seed))  # dropout
         order = torch.Generator().manual_seed(epoch_seed)
 
         train_loss, seen, logits = self._train_epoch(number, passed, order)
+        self._join_statistics()
         val_logits = self._averaged_logits()
         if not np.isfinite(val_logits).all():
             raise self._diverged(number)
@@ -293,25 +303,13 @@ class _Trainer:
         )
         self.history.append(record)
         if best_epoch(self.recipe, self.history) == epoch:
-            self.best = _copy(self.average)
+            self.best = _copy(self.average.values)
         last = self.batch_count
         return Progress(epoch, self.recipe.epochs, last, last, train_loss, record)
 
     @property
     def batch_count(self) -> int:
-        """Batches an epoch; a batch of one is left out, for it has no batch statistics."""
-        full, rest = divmod(len(self.targets), self.recipe.batch_size)
-        return full + (rest > 1)
-
-    def _batches(self, phase: Phase, order: torch.Generator) -> list[Tensor]:
-        count = len(self.targets)
-        if phase.sampler == "balanced":
-            share = torch.bincount(self.targets.cpu()).float()
-            odds = (1 / share)[self.targets.cpu()]
-            positions = torch.multinomial(odds, count, replacement=True, generator=order)
-        else:
-            positions = torch.randperm(count, generator=order)
-        return list(positions.split(self.recipe.batch_size)[: self.batch_count])
+        return batch_count(len(self.targets), self.recipe.batch_size)
 
     def _train_epoch(
         self, number: int, passed: int, order: torch.Generator
@@ -326,28 +324,33 @@ class _Trainer:
         for stage in phase.freeze:
             # Frozen means frozen: batch norm there keeps its running statistics, too.
             stage_module(self.model, recipe.model, stage).eval()
-        batches = self._batches(phase, order)
-        total, logits = 0.0, []
+        batches = drawn_batches(self.targets, phase.sampler, recipe.batch_size, order)
+        seen = torch.cat(batches)
+        total, logits = 0.0, torch.zeros(len(seen))
+        of_batches = logits.split(recipe.batch_size)
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, self.history, number, passed + index / len(batches))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             outputs = self.feed.train_outputs(batch, drawn)
-            loss = loss_of(outputs, self.targets[batch.to(self.device)], class_weights)
-            value = loss.item()
+            targets = self.targets[batch.to(self.device)]
+            share = self.team.share(len(batch), LEAST)
+            loss = share.counts * loss_of.part(outputs, targets, share.part, class_weights)
+            value = self.team.total(loss.detach()).item()
             if not math.isfinite(value):
                 raise self._diverged(number)
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            # Gradients are averaged over the processes, and the parts must add up.
+            (loss * self.team.size).backward()
             if recipe.clip:
                 nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
             self.optimiser.step()
-            self._update_average()
+            self.average.follow(self.model.state_dict(), self.still)
             total += value * len(batch)
-            logits.append(pneumonia_logit(outputs.detach().float()).cpu())
+            if share.counts:
+                of_batches[index][share.part] = pneumonia_logit(outputs.detach().float()).cpu()
             self._tell(index + 1, value)
-        seen = torch.cat(batches)
-        return total / len(seen), seen, torch.cat(logits)
+        return total / len(seen), seen, self.team.total(logits)
 
     def _tell(self, batch: int, loss: float) -> None:
         epoch = len(self.history) + 1
@@ -361,47 +364,31 @@ class _Trainer:
         )
 
     @torch.no_grad()
-    def _update_average(self) -> None:
-        self.step += 1
-        # The average warms up, or the random start would linger in it for long.
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        # Frozen stages stand still: on a large network their average would cost more than a head.
-        current = {
-            name: value
-            for name, value in self.model.state_dict().items()
-            if not name.startswith(self.still)
-        }
-        moving = [name for name, value in current.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [self.average[name] for name in moving],
-            [current[name] for name in moving],
-            1 - decay if self.recipe.ema else 1.0,
-        )
-        for name, value in current.items():
-            if not value.is_floating_point():
-                self.average[name].copy_(value)
+    def _join_statistics(self) -> None:
+        """Batch norm's running statistics become the mean of those that each process gathered.
+
+        Once an epoch is enough: their moving average, and the weights', are sums all the same.
+        """
+        if self.team.size == 1:
+            return
+        for name, of_model in self.model.named_buffers():
+            # Frozen ones are the same everywhere, and a mean might be rounded.
+            if of_model.is_floating_point() and not name.startswith(self.still):
+                for values in (of_model, self.average.values[name]):
+                    values.copy_(self.team.total(values) / self.team.size)
 
     def _averaged_logits(self) -> np.ndarray:
         """Validation logits of the averaged weights; the trained ones are put back."""
         trained = _copy(self.model.state_dict())
-        self.model.load_state_dict(self.average)
+        self.model.load_state_dict(self.average.values)
         try:
-            return self.feed.val_logits()
+            own = torch.from_numpy(self.feed.val_logits())
         finally:
             self.model.load_state_dict(trained)
-
-
-def _targets(split: Split, recipe: Recipe) -> Tensor:
-    """Class index of each image: the label, or the kind of film for three outputs."""
-    if recipe.model.outputs < 3:
-        return torch.from_numpy(split.labels)
-    try:
-        return torch.tensor([CLASSES.index(group) for group in split.groups])
-    except ValueError:
-        raise TrainingError(
-            "Three outputs need to know bacteria from virus for every training image: "
-            "use the chest_xray data, or model.outputs=1."
-        ) from None
+        logits = torch.zeros(len(self.val), dtype=own.dtype)
+        if self.val_share.counts:
+            logits[self.val_share.part] = own
+        return self.team.total(logits).numpy()
 
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
