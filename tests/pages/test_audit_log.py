@@ -11,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core import PneumoniaDetector
+from pneumo_core import batch as core_batch
 from pneumo_core.audit_log import COLUMNS, read_log
+from pneumo_core.batch import TOGETHER
 from pneumo_core.datasets import Dataset
 from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint
@@ -20,7 +22,8 @@ from pneumo_core.runs import Run
 from tests.dicom_files import dicom
 from tests.dicom_files import film as dicom_film
 from tests.pages.conftest import OpenPage, finish, words_of
-from ui.words import batch, common
+from tests.test_audit_log import FULL, full_disk
+from ui.words import batch, common, local
 
 pytestmark = pytest.mark.usefixtures("quickly_checked")
 
@@ -50,6 +53,15 @@ def give(app: AppTest, films: list[bytes]) -> None:
     given = [(f"{NAME} {i}.png", film, "image/png") for i, film in enumerate(films)]
     app.file_uploader[0].set_value(given).run()
     assert not app.exception
+
+
+def labelled(films: list[bytes]) -> bytes:
+    """A ZIP of class folders."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for i, film in enumerate(films):
+            archive.writestr(f"{('NORMAL', 'PNEUMONIA')[i % 2]}/{NAME} {i}.png", film)
+    return packed.getvalue()
 
 
 def test_a_verdict_has_one_row_a_session_and_operating_point(
@@ -133,6 +145,48 @@ def test_without_its_log_no_verdict_is_shown(
     assert len(rows(log)) == 1
 
 
+def test_on_a_full_disk_no_verdict_is_shown_and_the_page_says_why(
+    open_page: OpenPage, films: list[bytes], log: Path
+) -> None:
+    with full_disk(1):
+        app = upload(open_page("predict"), films[0])
+    (error,) = app.error
+    assert error.value == common.NOT_LOGGED.format(reason=FULL)
+    assert not app.metric
+    assert "Called" not in words_of(app)
+    assert "pneumolens/history" not in app.session_state
+    app.run()
+    assert not app.error
+    assert app.metric
+    assert len(rows(log)) == 1
+
+
+@pytest.mark.parametrize("page", ["batch", "local"])
+def test_where_the_disk_fills_up_films_are_shown_as_far_as_they_are_logged(
+    open_page: OpenPage, films: list[bytes], log: Path, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert TOGETHER < len(films) == len(set(films))
+    monkeypatch.setattr(core_batch, "PATIENCE", 600)
+    app = open_page(page)
+    with full_disk(2):  # room for the first films that go through the network together
+        if page == "batch":
+            give(app, films)
+        else:
+            app.file_uploader[0].set_value([("site.zip", labelled(films), "")]).run()
+        for _ in range(3):
+            app.run()
+        stopped = {"batch": batch, "local": local}[page].STOPPED
+        assert stopped.format(done=TOGETHER, total=len(films)) in words_of(app)
+        assert [error.value for error in app.error] == [common.NOT_LOGGED.format(reason=FULL)]
+    assert len(rows(log)) == TOGETHER
+    app.button(key=f"{page}_halt").click().run()
+    finish(app)
+    assert not app.error
+    assert [row["image_sha256"] for row in rows(log)] == [
+        hashlib.sha256(film).hexdigest() for film in films
+    ]
+
+
 def test_a_batch_halts_where_it_cannot_be_logged_and_goes_on(
     open_page: OpenPage, films: list[bytes], log: Path
 ) -> None:
@@ -159,12 +213,8 @@ def test_labelled_films_are_logged_or_not_shown(
     open_page: OpenPage, films: list[bytes], log: Path
 ) -> None:
     log.write_text("a letter")
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for i, film in enumerate(films):
-            archive.writestr(f"{('NORMAL', 'PNEUMONIA')[i % 2]}/{NAME} {i}.png", film)
     app = open_page("local")
-    app.file_uploader[0].set_value([("site.zip", packed.getvalue(), "")]).run()
+    app.file_uploader[0].set_value([("site.zip", labelled(films), "")]).run()
     app.run()
     assert "must log every verdict" in app.error[0].value
     assert not app.table
