@@ -5,7 +5,6 @@ ensemble, export, card, suggest, reference, novelty-report, explain-audit, audit
 """
 
 import argparse
-import json
 import math
 import os
 import sys
@@ -13,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core import NOTICE
 from pneumo_core.errors import PneumoError
+from pneumo_core.predict_cli import add_arguments as add_predict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,10 +38,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     evaluate.add_argument("--data", help="the data set, or a folder that holds it")
     evaluate.set_defaults(command=_evaluate)
 
-    predict = commands.add_parser("predict", help="judge images; one line of JSON for each")
-    predict.add_argument("images", nargs="+", help="image files")
-    predict.add_argument("--run", help="name or folder of a run (default: the default)")
-    predict.set_defaults(command=_predict)
+    add_predict(commands.add_parser("predict", help="judge images, or an archive of any size"))
 
     point = commands.add_parser(
         "operating-point", help="choose a threshold by a rule, see whether it holds, save it"
@@ -303,22 +299,6 @@ def _numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from _numbers({str(i): item for i, item in enumerate(value)}, f"{path}.")
         elif isinstance(value, int | float):
             yield path, float(value)
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from pneumo_core.detector import PneumoniaDetector
-
-    detector = PneumoniaDetector(options.run)
-    failed = False
-    for name in options.images:
-        try:
-            verdict = {"image": name, **detector.predict(name)}
-        except PneumoError as error:
-            verdict, failed = {"image": name, "error": str(error)}, True
-        # ASCII only: a file name need not be text that the terminal, or UTF-8, can carry.
-        print(json.dumps(verdict))
-    print(NOTICE, file=sys.stderr)
-    return 1 if failed else 0
 
 
 def _operating_point(options: argparse.Namespace) -> int:

@@ -63,14 +63,14 @@ def read_image(source: bytes | str | os.PathLike | Image.Image | np.ndarray) -> 
     if isinstance(source, bytes | bytearray | memoryview):
         return _read_bytes(bytes(source))
     if isinstance(source, str | os.PathLike):
-        return _read_bytes(_file_bytes(os.fsdecode(source)))
+        return _read_bytes(file_bytes(os.fsdecode(source)))
     raise ImageError(
         "An image is given as the path or the bytes of a file, a PIL image or a numpy array, "
         f"not as {type(source).__name__}."
     )
 
 
-def _file_bytes(name: str) -> bytes:
+def file_bytes(name: str) -> bytes:
     """The contents of an ordinary file no bigger than `MAX_BYTES`."""
     try:
         path = Path(name)
