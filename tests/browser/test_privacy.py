@@ -1,6 +1,7 @@
 """Pixels, names and tags of uploads: on no disk, in no log, no address, no other's browser."""
 
 import base64
+import hashlib
 import io
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from playwright.sync_api import expect
 
+from pneumo_core.audit_log import COLUMNS, read_log
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.runs import DEFAULT_FILE, Run
 from tests.browser.conftest import DRAWN, Visitor
@@ -24,6 +26,8 @@ from tests.browser.leaks import Planted, Surroundings, token
 from tests.conftest import planted_film
 from tests.dicom_files import dicom, written
 from ui.words import batch as batch_words
+from ui.words import common as common_words
+from ui.words import local as local_words
 from ui.words import predict as predict_words
 from ui.words import report as report_words
 
@@ -41,6 +45,9 @@ TAGS = {
     "private text": "UT",
 }
 NAMES = ("png name", "dicom name", "broken name", "batch name", "archive name", "member name")
+LABELLED = ("labelled name", "labelled patient", "labelled group")
+"""Of films of the user's own, whose labels are in a CSV."""
+
 TYPED = ("typed name", "typed notes")
 
 
@@ -67,15 +74,22 @@ class Given:
     broken: bytes
     batch: bytes
     archive: bytes
+    pasted: bytes
+    labelled: bytes
 
 
 @pytest.fixture
 def given() -> Given:
-    texts = {name: token() for name in (*TAGS, "png text", *NAMES, *TYPED)}
-    films = {name: large_film(seed) for seed, name in enumerate(("png", "dicom", "batch", "zip"))}
+    texts = {
+        name: token() for name in (*TAGS, "png text", *NAMES, "pasted name", *LABELLED, *TYPED)
+    }
+    kinds = ("png", "dicom", "batch", "zip", "pasted", "labelled")
+    films = {name: large_film(seed) for seed, name in enumerate(kinds)}
     info = PngImagePlugin.PngInfo()
     info.add_text("Patient", texts["png text"])
-    png, batch, zipped = (encoded(films[name], pnginfo=info) for name in ("png", "batch", "zip"))
+    png, batch, zipped, pasted, labelled = (
+        encoded(films[name], pnginfo=info) for name in kinds if name != "dicom"
+    )
     dataset = pydicom.dcmread(io.BytesIO(dicom(films["dicom"].astype(np.uint16) * 16, bits=12)))
     dataset.WindowCenter, dataset.WindowWidth = 2040, 4080
     block = dataset.private_block(0x0099, texts["private"], create=True)
@@ -89,11 +103,20 @@ def given() -> Given:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(f"{texts['member name']}/{texts['member name']} ä&<b>.png", zipped)
         archive.writestr(f"{texts['member name']}.dcm", whole[:5000])
+    site = io.BytesIO()
+    with zipfile.ZipFile(site, "w") as archive:
+        name, patient, group = (texts[each] for each in LABELLED)
+        members = (f"{name}.png", f"{name}.dcm", f"{name} broken.dcm")
+        for member, data in zip(members, (labelled, whole, whole[:9000]), strict=True):
+            archive.writestr(member, data)
+        rows = [f"{member},{i % 2},{patient},{group}" for i, member in enumerate(members)]
+        archive.writestr("labels.csv", "\n".join(["file,label,patient,group", *rows]))
     runs = {f"pixels of {name}": run_of(film) for name, film in films.items()}
     runs |= {
         f"bytes of {name}": data[-5000:-4976] for name, data in (("png", png), ("zip", zipped))
     }
-    return Given(Planted(texts, runs), png, whole, whole[:9000], batch, packed.getvalue())
+    planted, archives = Planted(texts, runs), (packed.getvalue(), site.getvalue())
+    return Given(planted, png, whole, whole[:9000], batch, archives[0], pasted, archives[1])
 
 
 def encoded(film: np.ndarray, **options: Any) -> bytes:
@@ -119,6 +142,21 @@ class Heard(Visitor):
     def give_several(self, *files: tuple[str, bytes]) -> None:
         chosen = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
         self.page.locator("input[type=file]").set_input_files(chosen)
+
+    def paste(self, content: bytes, name: str) -> None:
+        """Paste a film on the Predict page and wait until it is read."""
+        self.page.evaluate(
+            """([coded, name]) => {
+              const clipboardData = new DataTransfer()
+              const bytes = Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0))
+              clipboardData.items.add(new File([bytes], name))
+              document.body.dispatchEvent(
+                new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }))
+            }""",
+            [base64.b64encode(content).decode(), name],
+        )
+        self.page.wait_for_selector(DRAWN)
+        self.settle()
 
     def addresses(self) -> bytes:
         """Every address that was asked for or shown, but for those that carry their content."""
@@ -146,7 +184,13 @@ def around(tmp_path: Path, tiny_run: Run, tiny_data: Path) -> Surroundings:
     shutil.copytree(tiny_data, data)
     around = Surroundings(tmp_path / "around", weights, data, PROJECT_FOLDER)
     around.environment |= {"PNEUMO_WEIGHTS": str(weights), "PNEUMO_DATA": str(data)}
+    around.environment |= {"PNEUMO_AUDIT_DB": str(audit_log(around))}
     return around
+
+
+def audit_log(around: Surroundings) -> Path:
+    """Where the server logs verdicts: among what is watched."""
+    return around.folder / "HOME" / "verdicts.sqlite"
 
 
 def leaks(planted: Planted, around: Surroundings, log: Path, addresses: bytes) -> list[str]:
@@ -158,8 +202,9 @@ def leaks(planted: Planted, around: Surroundings, log: Path, addresses: bytes) -
 
 
 def read_on_predict(visitor: Heard, given: Given) -> None:
-    """A PNG, with all that can be made of it, a DICOM and a broken one."""
+    """One from the clipboard, a PNG, with all that can be made of it, a DICOM, a broken one."""
     names, page = given.planted.texts, visitor.page
+    visitor.paste(given.pasted, f"{names['pasted name']}.png")
     visitor.upload(given.png, f"{names['png name']}.png")
     visitor.do("actual", "invert")
     visitor.download(predict_words.DOWNLOAD)
@@ -199,6 +244,23 @@ def read_on_batch(visitor: Heard, given: Given) -> None:
     visitor.download(batch_words.OVERLAYS)
 
 
+def read_on_local(visitor: Heard, given: Given) -> None:
+    """Films of the user's own with their labels, and on to the threshold lab."""
+    names, page = given.planted.texts, visitor.page
+    page.locator(".st-key-links").get_by_role("link", name=common_words.PAGE_LOCAL).click()
+    page.wait_for_url("**/local?**")
+    visitor.settle()
+    visitor.give_several((f"{names['labelled name']}.zip", given.labelled))
+    page.get_by_text(local_words.LEFT_OUT.format(count=1)).click()
+    visitor.settle()
+    table = visitor.download(local_words.CSV)
+    assert given.planted.only(*LABELLED).found_in(table) == [*LABELLED]
+    page.get_by_role("button", name=local_words.LAB).click()
+    page.wait_for_url("**/threshold?**")
+    expect(page.get_by_text("2 images of your own")).to_be_visible()
+    visitor.settle()
+
+
 @pytest.fixture
 def strangers() -> Iterator[list[Heard]]:
     """Everybody who came, to close their browsers."""
@@ -220,6 +282,7 @@ def test_nothing_of_an_upload_is_left_behind(
             each.open("predict")
         read_on_predict(visitor, given)
         read_on_batch(visitor, given)
+        read_on_local(visitor, given)
         tags = given.planted.only(*TAGS, "png text")
         assert visitor.received
         assert tags.found_in(b"".join(visitor.received)) == []
@@ -233,7 +296,12 @@ def test_nothing_of_an_upload_is_left_behind(
         strangers.clear()
     assert "Beginning script thread" in log.read_text("utf-8"), "the log is as talkative as can be"
     assert around.opened(), "the journal works"
+    assert audit_log(around) in around.written(), "it is looked at, too"
     assert leaks(given.planted, around, log, visitor.addresses()) == []
+    logged = {row[COLUMNS.index("image_sha256")] for row in read_log(audit_log(around))}
+    films = (given.png, given.dicom, given.batch, given.pasted)
+    assert {hashlib.sha256(film).hexdigest() for film in films} <= logged
+    assert len(logged) == 6, "and one in each archive; the DICOM was given twice"
 
 
 def test_a_leak_would_be_found(
