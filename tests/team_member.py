@@ -1,10 +1,11 @@
 """One process of a team that trains the tiny data, started by torchrun or alone; for tests.
 
-usage: team_member.py CASE DATA OUT
+usage: team_member.py CASE,CASE... DATA OUT
 """
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from pneumo_core.datasets import Dataset, load_dataset
 from pneumo_core.distributed import Team, joined
 from pneumo_core.recipe import Recipe
-from pneumo_core.training import Trained, train
+from pneumo_core.training import Progress, train
 
 BASE = {
     "name": "tiny",
@@ -47,6 +48,7 @@ BASE = {
 }
 NORMED = ["block1", "block2", "block3", "block4"]
 """The stages of the small CNN that hold its batch norm: all but the head."""
+DROPPED = {"model": {"architecture": "cnn", "channels": 1, "stem": "small", "dropout": 0.3}}
 
 CASES = {
     # SqueezeNet has no batch norm.
@@ -55,19 +57,25 @@ CASES = {
         "model": {"architecture": "squeezenet1_1", "channels": 1, "stem": "small", "outputs": 2},
         "loss": {"name": "focal", "balanced": True},
         "phases": [
-            {"epochs": 2, "lr": 0.02, "freeze": ["stem", "fire1"], "sampler": "balanced"},
+            {"epochs": 1, "lr": 0.02, "freeze": ["stem", "fire1"], "sampler": "balanced"},
             {"epochs": 2, "lr": 0.01, "warmup": 0.5},
         ],
     },
     "frozen": BASE | {"phases": [{"epochs": 4, "lr": 0.3, "freeze": NORMED}]},
     # Without augmentation, features of the frozen stages are kept.
     "kept": BASE | {"augmentation": {}, "phases": [{"epochs": 4, "lr": 0.3, "freeze": NORMED}]},
-    "normed": BASE | {"phases": [{"epochs": 2, "lr": 0.05, "schedule": "constant"}]},
+    "normed": BASE | {"phases": [{"epochs": 2, "lr": 0.01, "schedule": "constant"}]},
+    "whole": BASE | DROPPED | {"phases": [{"epochs": 3, "lr": 0.05}]},
+    "resumed": BASE | DROPPED | {"phases": [{"epochs": 3, "lr": 0.05}]},
 }
 
 
+class Stopped(Exception):  # noqa: N818
+    """Stands for a signal in the middle of an epoch."""
+
+
 def tiny_dataset(data: Path) -> Dataset:
-    """The tiny data with training images among those of validation: two blocks, the second short."""
+    """The tiny data, validated on its 78 training images: two blocks, the second a short one."""
     dataset = load_dataset("chest_xray", data, "patient")
     return replace(dataset, splits={**dataset.splits, "val": dataset.splits["train"]})
 
@@ -78,19 +86,24 @@ def without_bfloat16() -> None:
     torch.cpu._is_amx_tile_supported = lambda: False
 
 
-def trained_case(case: str, data: Path, folder: Path, team: Team) -> Trained:
-    recipe = Recipe.from_json(CASES[case])
-    checkpoint = folder / f"{case}.pt"
-    return train(recipe, tiny_dataset(data), seed=1, checkpoint=checkpoint, team=team)
+def stopped(progress: Progress) -> None:
+    """Stop, in every process, in the middle of the third epoch."""
+    if (progress.epoch, progress.batch) == (3, 2):
+        raise Stopped
 
 
 def main() -> None:
     without_bfloat16()
-    cases, data, folder = sys.argv[1].split(","), Path(sys.argv[2]), Path(sys.argv[3])
+    dataset, folder = tiny_dataset(Path(sys.argv[2])), Path(sys.argv[3])
     team = Team.called(os.environ)
     with joined(team, torch.device("cpu")):
-        for case in cases:
-            trained = trained_case(case, data, folder / f"rank{team.rank}", team)
+        for case in sys.argv[1].split(","):
+            recipe = Recipe.from_json(CASES[case])
+            options = {"seed": 1, "checkpoint": folder / f"rank{team.rank}/{case}.pt", "team": team}
+            if case == "resumed":
+                with suppress(Stopped):
+                    train(recipe, dataset, report=stopped, **options)
+            trained = train(recipe, dataset, resume=case == "resumed", **options)
             torch.save(vars(trained), folder / f"{case}-{team.rank}.pt")
 
 

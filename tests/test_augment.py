@@ -434,3 +434,18 @@ def test_the_batch_is_not_changed_in_place():
 def test_what_makes_no_sense_is_a_sentence(fields, sentence):
     with pytest.raises(RecipeError, match=f"^augmentation: {sentence}"):
         Augmentation(**fields)
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [EVERYTHING, *(Augmentation(**{name: value}) for name, value in vars(EVERYTHING).items())],
+    ids=lambda augmentation: next(
+        (name for name, value in vars(augmentation).items() if value), "all"
+    ),
+)
+def test_a_part_of_a_batch_is_changed_as_in_the_whole(augmentation):
+    images = noise_images(11)
+    whole = augmentation(images, seeded())
+    for first, last in ((0, 5), (5, 11), (3, 4)):
+        part = augmentation(images[first:last], seeded(), batch=11, first=first)
+        torch.testing.assert_close(part, whole[first:last], rtol=0, atol=1e-6)

@@ -150,3 +150,20 @@ def test_a_class_without_images_has_a_finite_weight():
 def test_what_makes_no_sense_is_a_sentence(fields, sentence):
     with pytest.raises(RecipeError, match=f"^loss: {sentence}"):
         Loss(**fields)
+
+
+@pytest.mark.parametrize("loss", [Loss(), Loss("focal", balanced=True), Loss(label_smoothing=0.1)])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_the_parts_of_a_batch_add_up_to_its_loss_and_gradient(loss, outputs, batch):
+    logits, labels = batch
+    logits = logits[:, :outputs].requires_grad_()
+    weights = loss.class_weights(labels, 2)
+    whole = loss(logits, labels, weights)
+    # Uneven parts, the first without the rarer class's share.
+    parts = [
+        loss.part(logits[part], labels, part, weights) for part in (slice(0, 13), slice(13, 40))
+    ]
+    assert sum(parts).item() == pytest.approx(whole.item(), rel=1e-6)
+    expected, found = (torch.autograd.grad(value, logits)[0] for value in (whole, sum(parts)))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+    assert loss.part(logits, labels, slice(None), weights).item() == whole.item()
