@@ -66,10 +66,13 @@ def read_jpeg(data: bytes) -> GreyImage:
     """Read a JPEG, or raise ImageError."""
     with refusing(_DAMAGED.format("JPEG")):
         image = JpegImageFile(io.BytesIO(data))
-        if _count_scans(data) > MAX_SCANS:
+        # Counting the marker's bytes finds at least as many, in a sixth of the time.
+        if data.count(_SCAN) > MAX_SCANS and _count_scans(data) > MAX_SCANS:
             raise ImageError("This JPEG is built of far too many passes: export it again.")
         return image_to_grey(image, "JPEG", [])
 
+
+_SCAN = b"\xff\xda"
 
 # A marker that has a length after it, or the end of the image; within the coded pixels, FF is
 # followed by 00 or by a restart marker, D0 to D7.

@@ -107,8 +107,12 @@ class Preprocess:
         """
         height, width = pixels.shape
         top, left, box_height, box_width = self.box(height, width)
-        image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32) * np.float32(255))
-        image = image.crop((left, top, left + box_width, top + box_height))
+        # What is cropped away is neither scaled nor copied: that took longer than the resizing.
+        inner = pixels[max(top, 0) : top + box_height, max(left, 0) : left + box_width]
+        image = Image.fromarray(np.asarray(inner, dtype=np.float32) * np.float32(255))
+        if image.size != (box_width, box_height):
+            left, top = min(left, 0), min(top, 0)
+            image = image.crop((left, top, left + box_width, top + box_height))
         size = (self.square_size, self.square_size)
         if image.size != size:
             image = image.resize(size, Image.Resampling.BILINEAR)
