@@ -9,7 +9,7 @@ correction for being one of three: Berger, Technometrics 24 (1982) 295-300).
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,10 +20,8 @@ from pneumo_core.confusion import figures_at
 from pneumo_core.errors import DataError
 from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.proportions import Estimate
+from pneumo_core.runs import Run, patients_of
 from pneumo_core.scores import as_clusters, pair_probabilities
-
-if TYPE_CHECKING:
-    from pneumo_core.runs import Run
 
 FIGURES = ("auc", "sensitivity", "specificity")
 """What decides."""
@@ -178,7 +176,7 @@ def local_answer(
     labels: np.ndarray,
     probabilities: np.ndarray,
     patients: np.ndarray | None,
-    run: "Run",
+    run: Run,
     point: OperatingPoint,
     margin: float = MARGIN,
 ) -> LocalAnswer:
@@ -201,7 +199,6 @@ def local_answer(
     positive, probabilities = pair_probabilities(labels, probabilities)
     test = run.scores("test")
     there = (test["label"].to_numpy(), test["probability"].to_numpy())
-    whose = test["patient"].where(test["patient"] != "", test["id"]).to_numpy(object)
     changes = {
         change.name: change
         for change in compare_splits(
@@ -209,7 +206,7 @@ def local_answer(
             (positive, probabilities),
             point.threshold,
             ("the test films", "your films"),
-            (whose, patients),
+            (patients_of(test), patients),
         )
     }
     codes = np.arange(positive.size) if patients is None else as_clusters(patients, positive.size)

@@ -26,7 +26,7 @@ from pneumo_core.model_card_commands import commands
 from pneumo_core.model_table import members
 from pneumo_core.operating_point import OperatingPoint, split_words, threshold_words, zone_rows
 from pneumo_core.robustness import points, read_robustness
-from pneumo_core.runs import RUN_FILE, WEIGHTS_FILE, Run, default_run, read_run
+from pneumo_core.runs import RUN_FILE, WEIGHTS_FILE, Run, default_run, patients_of, read_run
 from pneumo_core.threshold_report import FIGURES
 
 if TYPE_CHECKING:
@@ -102,10 +102,8 @@ class _Scores:
         self.logits: np.ndarray = table["logit"].to_numpy()
         self.probabilities: np.ndarray = table["probability"].to_numpy()
         self.groups: np.ndarray = table["group"].to_numpy(str)
-        unknown = table["patient"] == ""
-        # As where the run's own figures are made: a film of unknown patient is one of its own.
-        self.patients: np.ndarray = table["patient"].mask(unknown, table["id"]).to_numpy(str)
-        self.unknown = int(unknown.sum())
+        self.patients = patients_of(table)
+        self.unknown = int((table["patient"] == "").sum())
 
 
 def _what(run: Run) -> str:

@@ -19,7 +19,7 @@ from pneumo_core.errors import RunError
 from pneumo_core.paired import paired_difference
 from pneumo_core.proportions import Estimate
 from pneumo_core.published import FIGURES, Published, published
-from pneumo_core.runs import WEIGHTS_FILE, Run
+from pneumo_core.runs import WEIGHTS_FILE, Run, patients_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ class ImageSet:
         title: Name of the data set, as most of the models have it (of as many, the shortest).
         rows: The models, the one with the largest area under the curve first.
         labels: (N,) 0 or 1.
-        patients: (N,) object, name of each image's patient (of the image where it is not known).
+        patients: (N,) str, as `patients_of` gives them.
         probabilities: By the name of the run, (N,) calibrated, all in the order of `labels`.
     """
 
@@ -314,13 +314,12 @@ def _by_image(run: Run) -> pd.DataFrame:
 def _image_set(members: Sequence[tuple[ModelRow, pd.DataFrame]]) -> ImageSet:
     titles = Counter(row.run.data["title"] for row, _ in members)
     _, scores = members[0]
-    known = scores["patient"].str.len() > 0
     ranked = sorted((row for row, _ in members), key=lambda row: -(row.figures["auc"].value or 0))
     return ImageSet(
         title=max(titles, key=lambda title: (titles[title], -len(title))),
         rows=tuple(ranked),
         labels=scores["label"].to_numpy(),
-        patients=scores["patient"].where(known, scores["id"]).to_numpy(object),
+        patients=patients_of(scores),
         probabilities={row.name: table["probability"].to_numpy() for row, table in members},
     )
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-import numpy as np
-
 from pneumo_core.comparison import compare_splits
 from pneumo_core.confusion import figures_at
 from pneumo_core.errors import DataError, RunError
@@ -18,7 +16,7 @@ from pneumo_core.intervals import auc_delong
 from pneumo_core.operating_point import OperatingPoint, ask, split_words, threshold_interval
 from pneumo_core.operating_point import threshold_words as words_of
 from pneumo_core.rules import Rule, rule_from_json
-from pneumo_core.runs import SAVED_POINTS_FILE, Run, read_run
+from pneumo_core.runs import SAVED_POINTS_FILE, Run, patients_of, read_run
 from pneumo_core.threshold_report import FIGURES, Sample, figure_words
 
 SPLITS = ("val", "test")
@@ -150,9 +148,8 @@ def save_point(folder: Path, point: OperatingPoint) -> None:
 
 def _sample(run: Run, split: str) -> Sample:
     scores = run.scores(split)
-    known = scores["patient"].to_numpy(str) != ""
-    patients = np.where(known, scores["patient"].to_numpy(str), scores["id"].to_numpy(str))
-    return Sample(split, scores["label"].to_numpy(), scores["probability"].to_numpy(), patients)
+    labels, probabilities = scores["label"].to_numpy(), scores["probability"].to_numpy()
+    return Sample(split, labels, probabilities, patients_of(scores))
 
 
 def _figures(samples: Sequence[Sample], threshold: float) -> str:

@@ -18,6 +18,7 @@ from pneumo_core.intervals import auc_delong
 from pneumo_core.operating_point import OperatingPoint, Zones
 from pneumo_core.proportions import Estimate
 from pneumo_core.report_pictures import Picture, grey_picture, overlay_picture, pixels_sha256
+from pneumo_core.runs import patients_of
 from pneumo_core.scores import as_prevalence
 from pneumo_core.similar import Neighbour
 
@@ -76,8 +77,7 @@ class ModelFacts:
         """
         scores = run.scores("test")
         labels, probabilities = scores["label"].to_numpy(), scores["probability"].to_numpy()
-        # As where the run's own figures are made: a film of unknown patient is one of its own.
-        patients = scores["patient"].mask(scores["patient"] == "", scores["id"]).to_numpy(str)
+        patients = patients_of(scores)
         return cls(
             run=run.name,
             title=run.title,

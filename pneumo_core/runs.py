@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
 from pneumo_core.operating_point import OperatingPoint, Zones
@@ -201,6 +203,18 @@ class BrokenRun:
 
     name: str
     reason: str
+
+
+def patients_of(scores: "pd.DataFrame") -> np.ndarray:
+    """Whose each image is, as the run's own figures count patients.
+
+    Args:
+        scores: Rows of `Run.scores`.
+
+    Returns:
+        (N,) str; an image of unknown patient is one of its own and goes by its id.
+    """
+    return scores["patient"].where(scores["patient"] != "", scores["id"]).to_numpy(str)
 
 
 def weights_folder() -> Path:

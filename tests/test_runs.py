@@ -22,6 +22,7 @@ from pneumo_core.runs import (
     Run,
     default_run,
     list_runs,
+    patients_of,
     read_run,
     weights_folder,
 )
@@ -474,3 +475,12 @@ def test_a_folder_without_rights_is_listed_with_its_reason(folder, monkeypatch):
     assert _reason(folder) == (
         "tiny cannot be read (Permission denied): check the folder's rights."
     )
+
+
+def test_an_image_of_unknown_patient_is_one_of_its_own(tiny_run):
+    scores = tiny_run.scores("test")
+    assert patients_of(scores).tolist() == scores["patient"].tolist()
+    scores.loc[[0, 2], "patient"] = ""
+    expected = scores["patient"].tolist()
+    expected[0], expected[2] = scores["id"][0], scores["id"][2]
+    assert patients_of(scores).tolist() == expected

@@ -9,6 +9,7 @@ from pneumo_core.kinds import CLASSES, found
 from pneumo_core.model_table import ModelRow
 from pneumo_core.proportions import Estimate
 from pneumo_core.published import FIGURES
+from pneumo_core.runs import patients_of
 from ui import cache
 from ui.threshold_show import with_interval
 from ui.words import models as words
@@ -51,8 +52,8 @@ def _told_apart(row: ModelRow, apart: dict) -> None:
 def _by_kind(row: ModelRow) -> str:
     """Share of the films of each known kind of pneumonia that is found; "" where none is known."""
     scores = cache.scores(row.run, "test")
-    patients = scores["patient"].where(scores["patient"] != "", scores["id"])
-    shares = found(scores["group"], scores["probability"].to_numpy(), row.threshold, patients)
+    chances = scores["probability"].to_numpy()
+    shares = found(scores["group"], chances, row.threshold, patients_of(scores))
     return ", ".join(
         words.KIND_FOUND.format(
             kind=words.KIND_NAMES[kind], share=with_interval("", Estimate.from_json(share))

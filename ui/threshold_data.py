@@ -17,7 +17,7 @@ from pneumo_core.intervals import auc_delong
 from pneumo_core.metrics import Confusion, Estimate, ThresholdTable, threshold_table
 from pneumo_core.resampling import RocBand, resample
 from pneumo_core.rules import Rule
-from pneumo_core.runs import Run
+from pneumo_core.runs import Run, patients_of
 from ui import cache
 from ui.threshold_control import drawing
 from ui.words import common
@@ -206,8 +206,6 @@ def _of_run(path: str, sha256: str, temperature: float, _run: Run) -> Source:
 
 def _read(run: Run, split: str) -> Scored:
     table = cache.scores(run, split)
-    known = table["patient"].astype(str).str.len() > 0
-    patients = np.where(known, table["patient"], table["id"]).astype(str)
     kinds = table["group"].to_numpy(object)
     kinds = np.where(kinds == "", np.array(None), kinds)
     return Scored(
@@ -216,7 +214,7 @@ def _read(run: Run, split: str) -> Scored:
         labels=table["label"].to_numpy(),
         probabilities=table["probability"].to_numpy(),
         uncalibrated=calibration.probability(table["logit"].to_numpy()),
-        patients=np.unique(patients, return_inverse=True)[1],
+        patients=np.unique(patients_of(table), return_inverse=True)[1],
         ids=table["id"].to_numpy(object),
         groups={words.KIND: kinds} if any(kinds) else {},
     )
