@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pneumo_core.batch import BatchRow, as_csv, overlays
-from pneumo_core.detector import TRAINED_ON
 from pneumo_core.images import MAX_BYTES
 from pneumo_core.operating_point import threshold_words
+from pneumo_core.verdict import TRAINED_ON
 from ui import batch_session, state
 from ui.batch_report import report
 from ui.batch_session import Batch

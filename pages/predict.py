@@ -22,7 +22,7 @@ def main() -> None:
     film = choose_film(run)
     if film is None:
         return
-    novelty = reading.novelty(run, film)
+    novelty = reading.novelty(run, film, point)
     left, right = st.container(key="reading").columns([2, 3], gap="large")
     with left:
         # Here an objection moves neither the film nor the page's head.

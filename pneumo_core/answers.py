@@ -1,14 +1,20 @@
 """What the detector answers about a film: a verdict, and where the evidence for it lies."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pneumo_core.explain import CamResult, overlay
+from pneumo_core.colouring import overlay
 from pneumo_core.operating_point import ZoneName
 from pneumo_core.preprocess import laid
+
+if TYPE_CHECKING:
+    from pneumo_core.explain import CamResult
+    from pneumo_core.novelty import Novelty
 
 Target = Literal["Normal", "Pneumonia"]
 
@@ -105,3 +111,20 @@ class Explanation:
     def overlay(self, opacity: float = 0.6) -> np.ndarray:
         """The map in colour over the film, uint8 (height, width, 3); opacity in [0, 1]."""
         return overlay(self.film, self.placed, opacity)
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What is asked of every film, from one pass of the network.
+
+    Attributes:
+        prediction: The verdict.
+        members: As `PneumoniaDetector.member_probabilities`.
+        novelty: Whether it looks like the films the model knows; None where that is unknown.
+        explanation: Where the evidence for the predicted class lies; None where no map was wanted.
+    """
+
+    prediction: Prediction
+    members: tuple[float, ...]
+    novelty: Novelty | None
+    explanation: Explanation | None

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 from PIL import Image
 
-from pneumo_core.answers import Explanation, Prediction
+from pneumo_core import CLASS_NAMES
+from pneumo_core.answers import Explanation, Findings, Prediction
 from pneumo_core.archive import Candidate
+from pneumo_core.colouring import overlay
 from pneumo_core.dicom_words import remarks
 from pneumo_core.errors import ImageError
-from pneumo_core.explain import overlay
+from pneumo_core.explain import ONE_PASS
 from pneumo_core.grey import GreyImage
 from pneumo_core.images import read_image
 from pneumo_core.novelty import Novelty
@@ -197,13 +199,9 @@ def _read(
     first: int,
 ) -> list[BatchRow]:
     films = {place: film for place, (_, film) in enumerate(group) if isinstance(film, GreyImage)}
-    verdicts = dict(zip(films, detector.predict_many(list(films.values()), point), strict=True))
-    maps: dict[int, Explanation] = {}
-    for target in ("Normal", "Pneumonia"):
-        called = [place for place in films if verdicts[place].prediction == target]
-        drawn = detector.explain_many([films[place] for place in called], method, target, layer)
-        maps |= zip(called, drawn, strict=True)
-    known = dict(zip(films, detector.novelty_many(list(films.values())), strict=True))
+    found = dict(
+        zip(films, _findings(detector, [*films.values()], point, method, layer), strict=True)
+    )
     rows = []
     for place, (file, film) in enumerate(group):
         number = first + place
@@ -212,13 +210,13 @@ def _read(
             rows.append(BatchRow(file.name, key, film, number=number))
             continue
         height, width = film.pixels.shape
-        picture, cam = _small(film.pixels), maps[place]
+        picture, (known, cam) = _small(film.pixels), found[place]
         rows.append(
             BatchRow(
                 name=file.name,
                 key=key,
-                prediction=verdicts[place],
-                novelty=known[place],
+                prediction=known.prediction,
+                novelty=known.novelty,
                 overlay=_jpeg(_overlaid(picture, cam.map, detector.run.preprocess)),
                 picture=_jpeg(picture),
                 seen=cam.seen,
@@ -232,6 +230,26 @@ def _read(
             )
         )
     return rows
+
+
+def _findings(
+    detector: "PneumoniaDetector",
+    films: Sequence[GreyImage],
+    point: OperatingPoint,
+    method: str,
+    layer: str | None,
+) -> list[tuple[Findings, Explanation]]:
+    """What is found in each film, and the map of the class that is predicted for it."""
+    if method in ONE_PASS:
+        found = detector.read_many(films, point, method, layer)
+        return [(each, each.explanation) for each in found]
+    found = detector.read_many(films, point, None)
+    maps: dict[int, Explanation] = {}
+    for target in CLASS_NAMES:
+        called = [i for i, each in enumerate(found) if each.prediction.prediction == target]
+        drawn = detector.explain_many([films[i] for i in called], method, target, layer)
+        maps |= zip(called, drawn, strict=True)
+    return [(each, maps[i]) for i, each in enumerate(found)]
 
 
 def _warnings(film: GreyImage) -> tuple[str, ...]:

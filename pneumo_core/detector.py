@@ -2,7 +2,8 @@
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -10,16 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pneumo_core import CLASS_NAMES, NOTICE
-from pneumo_core.answers import Explanation, Prediction, Target
+from pneumo_core import CLASS_NAMES
+from pneumo_core.answers import Explanation, Findings, Prediction, Target
 from pneumo_core.architectures import cam_stage, members_of
 from pneumo_core.calibration import log_odds, probability
+from pneumo_core.encoding import at_rest, encode
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation import evaluating, predict_logits, view_averaged_logits
-from pneumo_core.explain import INPUT, METHODS, explain_by
+from pneumo_core.explain import INPUT, METHODS, ONE_PASS, CamResult, explain_by, maps
 from pneumo_core.images import GreyImage, read_image
-from pneumo_core.operating_point import OperatingPoint, ZoneName
+from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run, default_run, read_run
+from pneumo_core.verdict import verdict
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,14 +33,6 @@ if TYPE_CHECKING:
     from pneumo_core.trust import Trust
 
     ImageLike = bytes | str | os.PathLike[str] | Image.Image | np.ndarray | GreyImage
-
-TRAINED_ON = "The model knows front views of children aged one to five from one hospital."
-
-_ZONE_NOTES: Mapping[ZoneName, str] = {
-    "rule out": "It lies below the rule-out threshold.",
-    "uncertain": "It lies between the rule-out and the rule-in threshold: it needs a reader.",
-    "rule in": "It lies at or above the rule-in threshold.",
-}
 
 
 class PneumoniaDetector:
@@ -89,8 +84,65 @@ class PneumoniaDetector:
         self, images: Sequence["ImageLike"], operating_point: OperatingPoint | None = None
     ) -> list[Prediction]:
         """Judge films together, which is faster than one by one; otherwise as `predict`."""
-        point = operating_point or self.run.operating_point
-        return [self._verdict(float(logit), point) for logit in self.logits(images)]
+        return [verdict(self.run, float(each), operating_point) for each in self.logits(images)]
+
+    def read(
+        self,
+        image: "ImageLike",
+        operating_point: OperatingPoint | None = None,
+        method: str | None = "gradcam",
+        layer: str | None = None,
+    ) -> Findings:
+        """Verdict, members, novelty and map of one film, from one pass of the network.
+
+        What `predict`, `member_probabilities`, `novelty` and `explain` give with a pass each.
+
+        Args:
+            image: As for `predict`.
+            operating_point: In place of the run's default; it decides which class is explained.
+            method: A name out of `explain.ONE_PASS`; None for no map.
+            layer: A stage of the network; None for the run's own choice.
+
+        Raises:
+            ImageError: If it is not an image that can be read.
+            RunError: If what the run keeps is damaged, or the method is none of these.
+        """
+        return self.read_many([image], operating_point, method, layer)[0]
+
+    def read_many(
+        self,
+        images: Sequence["ImageLike"],
+        operating_point: OperatingPoint | None = None,
+        method: str | None = "gradcam",
+        layer: str | None = None,
+    ) -> list[Findings]:
+        """Read films together, which is faster than one by one; otherwise as `read`."""
+        if method is not None and method not in ONE_PASS:
+            raise RunError(f"Read by one of {', '.join(ONE_PASS)}, not by {method!r}.")
+        if not images:
+            return []
+        films = [_film(image) for image in images]
+        run, known, stage = self.run, self.reference, cam_stage(self.run.model, layer)
+        pixels = [film.pixels for film in films]
+        inputs = self._inputs(pixels)
+        with self.lock, at_rest(self._model):
+            seen = encode(
+                self._model,
+                run.model,
+                inputs,
+                stage,
+                features=known.stages if known else (),
+                mirrored=run.flip_average,
+            )
+            whole, *members = seen.log_odds()
+            said = [verdict(run, float(logit), operating_point) for logit in whole]
+            methods = [] if method is None else [method]
+            drawn = maps(seen, methods, [each.prediction for each in said], stage)
+        shown = self._explanations(drawn[method], pixels) if method else [None] * len(films)
+        alone = len(members) == 1
+        chances = [() if alone else self._chances(each) for each in np.transpose(members)]
+        known_as = self._judged(films, seen.features)
+        return [Findings(*each) for each in zip(said, chances, known_as, shown, strict=True)]
 
     def logits(self, images: Sequence["ImageLike"]) -> np.ndarray:
         """Log-odds of pneumonia, float64 (N,), before the temperature.
@@ -100,15 +152,9 @@ class PneumoniaDetector:
         """
         if not images:
             return np.empty(0)
-        squares = self._squares([_pixels(image) for image in images])
+        squares = self._squares([_film(image).pixels for image in images])
         with self.lock:
-            return predict_logits(
-                self._model,
-                self.run.preprocess,
-                squares,
-                flip_average=self.run.flip_average,
-                device=self.device,
-            )
+            return self._log_odds(self._model, squares)
 
     @cached_property
     def reference(self) -> "Reference | None":
@@ -134,15 +180,24 @@ class PneumoniaDetector:
 
     def novelty_many(self, images: Sequence["ImageLike"]) -> list["Novelty | None"]:
         """Ask it of images together, which is faster than one by one; otherwise as `novelty`."""
+        return self._judged([_film(image) for image in images])
+
+    def _judged(
+        self, films: Sequence[GreyImage], seen: tuple[np.ndarray, ...] | None = None
+    ) -> list["Novelty | None"]:
+        """Novelty of films; `seen` are their features where the network has been over them."""
         from pneumo_core.novelty import judge_many, network_features
 
         reference = self.reference
         if reference is None:
-            return [None] * len(images)
-        films = [image if isinstance(image, GreyImage) else read_image(image) for image in images]
-        with self.lock:
-            features = network_features(self.run, self._model, reference.stages)
-            return [*judge_many(reference, features, films)]
+            return [None] * len(films)
+        network = network_features(self.run, self._model, reference.stages)
+
+        def features(pixels: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+            with self.lock:
+                return network(pixels)
+
+        return [*judge_many(reference, features, films, seen)]
 
     def member_probabilities(self, image: "ImageLike") -> tuple[float, ...]:
         """The probability of pneumonia that each network of an ensemble gives, in [0, 1].
@@ -157,19 +212,9 @@ class PneumoniaDetector:
         members = members_of(self._model)
         if len(members) == 1:
             return ()
-        squares = self._squares([_pixels(image)])
+        squares = self._squares([_film(image).pixels])
         with self.lock:
-            logits = [
-                predict_logits(
-                    member,
-                    self.run.preprocess,
-                    squares,
-                    flip_average=self.run.flip_average,
-                    device=self.device,
-                )[0]
-                for member in members
-            ]
-        return tuple(probability(np.array(logits), self.run.temperature).tolist())
+            return self._chances([self._log_odds(member, squares)[0] for member in members])
 
     def explain(
         self,
@@ -208,9 +253,8 @@ class PneumoniaDetector:
         """
         if not images:
             return []
-        films = [_pixels(image) for image in images]
-        kind = METHODS.get(method)
-        quick = kind is None or not (kind.slow or kind.on_input)
+        films = [_film(image).pixels for image in images]
+        quick = method in ONE_PASS or method not in METHODS
         return self._explained(films, [method], target, layer, quick)[method]
 
     def explain_with(
@@ -225,7 +269,7 @@ class PneumoniaDetector:
         Returns:
             A map for each method, in the order of `methods`.
         """
-        found = self._explained([_pixels(image)], methods, target, layer, quick=False)
+        found = self._explained([_film(image).pixels], methods, target, layer, quick=False)
         return {method: results[0] for method, results in found.items()}
 
     def trust(
@@ -257,7 +301,7 @@ class PneumoniaDetector:
 
         if method not in METHODS:
             raise RunError(f"There is no method {method!r}: choose from {', '.join(METHODS)}.")
-        film, spec = _pixels(image), self.run.model
+        film, spec = _film(image).pixels, self.run.model
         chance = (operating_point or self.run.operating_point).threshold
         read = INPUT if METHODS[method].on_input else cam_stage(spec, layer)
         return trust.check(
@@ -282,11 +326,11 @@ class PneumoniaDetector:
         from pneumo_core.trust_stable import views
 
         preprocess = self.run.preprocess
-        square = torch.from_numpy(self._squares([_pixels(image)])).to(self.device)
+        square = torch.from_numpy(self._squares([_film(image).pixels])).to(self.device)
         inputs = preprocess.normalised(views(preprocess.resized(square)))
         with self.lock, torch.no_grad(), evaluating(self._model):
             logits = view_averaged_logits(self._model, inputs, self.run.flip_average)
-        return tuple(probability(logits.double().cpu().numpy(), self.run.temperature).tolist())
+        return self._chances(logits.double().cpu().numpy())
 
     def effort(self, layer: str | None = None) -> "Effort":
         """Measure how long maps read at a stage, and their checks, take on this machine."""
@@ -304,26 +348,18 @@ class PneumoniaDetector:
     ) -> dict[str, list[Explanation]]:
         """Maps of films by each method; unless it is quick, on a copy of the network."""
         target = self._target(films[0], target)
-        preprocess, spec = self.run.preprocess, self.run.model
-        inputs = preprocess.tensor(self._squares(films)).to(self.device)
-        if quick:
-            with self.lock:
-                drawn = explain_by(self._model, spec, inputs, methods, target=target, layer=layer)
-        else:
-            own = self._own_network()
-            drawn = explain_by(own, spec, inputs, methods, target=target, layer=layer)
-        return {
-            method: [
-                Explanation(
-                    cam=cam,
-                    film=film,
-                    box=preprocess.box(*film.shape),
-                    run=self.run.name,
-                )
-                for cam, film in zip(cams, films, strict=True)
-            ]
-            for method, cams in drawn.items()
-        }
+        spec, inputs = self.run.model, self._inputs(films)
+        network, lock = (self._model, self.lock) if quick else (self._own_network(), nullcontext())
+        with lock:
+            drawn = explain_by(network, spec, inputs, methods, target=target, layer=layer)
+        return {method: self._explanations(cams, films) for method, cams in drawn.items()}
+
+    def _explanations(
+        self, cams: Sequence[CamResult], films: Sequence[np.ndarray]
+    ) -> list[Explanation]:
+        box = self.run.preprocess.box
+        pairs = zip(cams, films, strict=True)
+        return [Explanation(cam, film, box(*film.shape), self.run.name) for cam, film in pairs]
 
     def _target(self, film: np.ndarray, target: Target | None) -> Target:
         """The class to explain: the one asked for, or the predicted one."""
@@ -339,40 +375,23 @@ class PneumoniaDetector:
         with self.lock, torch.inference_mode(False):
             return copy.deepcopy(self._model)
 
+    def _log_odds(self, network: torch.nn.Module, squares: np.ndarray) -> np.ndarray:
+        run = self.run
+        return predict_logits(
+            network, run.preprocess, squares, flip_average=run.flip_average, device=self.device
+        )
+
+    def _chances(self, logits: Sequence[float] | np.ndarray) -> tuple[float, ...]:
+        return tuple(probability(np.asarray(logits), self.run.temperature).tolist())
+
     def _squares(self, films: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([self.run.preprocess.square(film) for film in films])
 
-    def _verdict(self, logit: float, point: OperatingPoint) -> Prediction:
-        chance = float(probability(np.array([logit]), self.run.temperature)[0])
-        positive = chance >= point.threshold
-        probabilities = dict(zip(CLASS_NAMES, (1 - chance, chance), strict=True))
-        verdict: Target = "Pneumonia" if positive else "Normal"
-        zone = self.run.zones.around(point.threshold).zone(chance)
-        side = "at or above" if positive else "below"
-        note = (
-            f"The probability of pneumonia, {_percent(chance)}, is {side} the threshold of "
-            f"{_percent(point.threshold)} ({point.name}). {_ZONE_NOTES[zone]} {TRAINED_ON} {NOTICE}"
-        )
-        return Prediction(
-            prediction=verdict,
-            confidence=probabilities[verdict],
-            probabilities=probabilities,
-            probability=chance,
-            logit=logit,
-            zone=zone,
-            threshold=point.threshold,
-            operating_point=point.name,
-            clinical_note=note,
-            run=self.run.name,
-        )
+    def _inputs(self, films: Sequence[np.ndarray]) -> torch.Tensor:
+        """What the network is fed, in the layout that its weights have."""
+        squares = torch.from_numpy(self._squares(films)).to(self.device)
+        return self.run.preprocess.tensor(squares).contiguous(memory_format=torch.channels_last)
 
 
-def _percent(share: float) -> str:
-    """In percent, without claiming certainty: "over 99 %", "under 1 %"."""
-    if share > 0.99:
-        return "over 99 %"
-    return "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
-
-
-def _pixels(image: "ImageLike") -> np.ndarray:
-    return image.pixels if isinstance(image, GreyImage) else read_image(image).pixels
+def _film(image: "ImageLike") -> GreyImage:
+    return image if isinstance(image, GreyImage) else read_image(image)

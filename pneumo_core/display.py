@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pneumo_core import explain
+from pneumo_core import colouring
 
 Mode = Literal["blend", "above", "contour", "off"]
 Colours = Literal["inferno", "viridis", "cividis"]
@@ -117,10 +117,10 @@ def _choice(value: object, kind: object, otherwise: str) -> str:
 def colour_table(colours: Colours = "inferno") -> np.ndarray:
     """Return uint8 (256, 3): the colours of a map from 0 to 1, in steps even to the eye.
 
-    Of "inferno" it is `explain.colour_table`; the other two begin above their black as well.
+    Of "inferno" it is `colouring.colour_table`; the other two begin above their black as well.
     """
     if colours == "inferno":
-        return explain.colour_table()
+        return colouring.colour_table()
     from matplotlib import colormaps
 
     table = np.rint(colormaps[colours](np.linspace(*_STRETCH[colours], 256))[:, :3] * 255)
@@ -173,7 +173,7 @@ def toned(film: np.ndarray, contrast: Contrast) -> np.ndarray:
 def draw(film: np.ndarray, placed_map: np.ndarray, look: Look) -> np.ndarray:
     """The film under its map, as the viewer shows them.
 
-    Without any change to the contrast, "blend" in "inferno" is `explain.overlay`.
+    Without any change to the contrast, "blend" in "inferno" is `colouring.overlay`.
 
     Args:
         film: float (H, W) in [0, 1].
@@ -191,7 +191,7 @@ def draw(film: np.ndarray, placed_map: np.ndarray, look: Look) -> np.ndarray:
     grey = toned(film, look.contrast)
     drawn = np.empty((*film.shape, 3), np.uint8)
     half = max(film.shape) / 1000 + 0.5  # pixels: of a contour
-    for rows in explain.bands(*film.shape):
+    for rows in colouring.bands(*film.shape):
         # A contour needs the rows beside its own.
         top, end = max(0, rows.start - 1), min(len(film), rows.stop + 1)
         band = _drawn(grey[top:end, :, None] * 255, np.clip(placed_map[top:end], 0, 1), look, half)

@@ -1,48 +1,32 @@
-"""Where a network's evidence lies: class activation maps, through pytorch-grad-cam.
+"""Where a network's evidence lies: maps of it, by several methods.
 
-The library computes the raw map; everything around it is ours, for these reasons. It scales every
-map between its minimum and its maximum, so that one without evidence shows a red spot all the
-same: we keep the raw map, in units of the logit where the method has units. It leaves the model in
-eval mode: we restore everything. It runs the network anew for every method and gradients back to
-the input, and fails when every parameter is frozen: we run it once for all methods and start the
-graph at the layer that is read. (An in-place operation on that layer's output then is an error; no
-stage in the registry is followed by one.)
+`cam` has the formulas, those of pytorch-grad-cam; everything around them is ours, for these
+reasons. The library scales every map between its minimum and its maximum, so that one without
+evidence shows a red spot all the same: we keep the raw map, in units of the logit where the method
+has units. It leaves the model in eval mode: we restore everything. It runs the network anew for
+every method and gradients back to the input, and fails when every parameter is frozen: we run it
+once for all methods and start the graph at the layer that is read (`encoding`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pneumo_core import CLASS_NAMES
-from pneumo_core.architectures import (
-    ModelSpec,
-    cam_stage,
-    members_of,
-    pneumonia_logit,
-    stage_module,
-)
+from pneumo_core import CLASS_NAMES, cam
+from pneumo_core.architectures import ModelSpec, cam_stage, pneumonia_logit
 from pneumo_core.attribution import integrated_gradients
+from pneumo_core.cam import Seen
 from pneumo_core.cells import Score
+from pneumo_core.encoding import Encoding, at_rest, encode
 from pneumo_core.errors import PneumoError
 from pneumo_core.occlusion import occlusion
 
-if TYPE_CHECKING:
-    from pytorch_grad_cam.base_cam import BaseCAM
-
 INPUT = "input"
 """What stands for the stage in the results of methods that read the input."""
-
-BAND = 2**20
-"""Pixels of a film that are coloured at a time."""
 
 NO_EVIDENCE = 1e-6
 """Evidence, in logits, whose peak is below this is rounding error: its map is blank."""
@@ -55,8 +39,8 @@ class Method:
     Attributes:
         name: the registry's name for it.
         title: the name people use.
-        build: makes the library's object for a model and its layers; None for a method that reads
-            no layer.
+        on_layer: draws the raw maps (N, h, w) of a method that reads a stage.
+        by_gradient: it needs gradients at that stage.
         on_input: draws the raw maps (N, h, w) of a method that works on the network's input.
         in_logits: the map is in units of the logit: a first-order share of it, cell by cell.
             Otherwise `CamResult.worth` and `against` compare only with the same method's.
@@ -67,7 +51,8 @@ class Method:
 
     name: str
     title: str
-    build: Callable[[nn.Module, list[nn.Module]], "BaseCAM"] | None = None
+    on_layer: Callable[[Seen], Tensor] | None = None
+    by_gradient: bool = True
     on_input: Callable[[nn.Module, Tensor, Score], Tensor] | None = None
     in_logits: bool = False
     by_class: bool = True
@@ -179,30 +164,63 @@ def explain_by(
     if len(batch) == 0:
         return {name: [] for name in methods}
     chosen = [METHODS[name] for name in methods]
-    # A caller may be in inference mode, whose tensors can take no part in autograd.
-    with torch.inference_mode(False), torch.enable_grad(), _at_rest(model):
+    reading = [each.name for each in chosen if not each.on_input]
+    found: dict[str, list[CamResult]] = {}
+    with at_rest(model):
         inputs = batch.detach().clone().to(next(model.parameters()).device)
-        raw = {
-            each.name: each.on_input(model, inputs, score).numpy()
-            for each in chosen
-            if each.on_input
-        }
-        reading = [each for each in chosen if not each.on_input]
         if reading:
-            # An ensemble's log-odds are the mean of its members', and so is the evidence for them.
-            parts = [
-                _raw_maps(member, stage_module(member, spec, stage), inputs, reading, score)
-                for member in members_of(model)
-            ]
-            raw |= {each.name: np.mean([part[each.name] for part in parts], 0) for each in reading}
-    size = (int(batch.shape[2]), int(batch.shape[3]))
-    return {
-        each.name: [
-            _result(evidence, each, target, INPUT if each.on_input else stage, size)
-            for evidence in raw[each.name]
+            found = maps(encode(model, spec, inputs, stage), reading, [target] * len(batch), stage)
+        for each in chosen:
+            if each.on_input:
+                raw = each.on_input(model, inputs, score).numpy()
+                size = _side(inputs)
+                found[each.name] = [_result(one, each, target, INPUT, size) for one in raw]
+    return {name: found[name] for name in methods}
+
+
+def maps(
+    encoding: Encoding, methods: Sequence[str], targets: Sequence[str], stage: str
+) -> dict[str, list[CamResult]]:
+    """Draw maps of what a pass left behind, inside `at_rest`; may be asked once.
+
+    Args:
+        encoding: read at `stage`.
+        methods: names in `METHODS` of methods that read a stage.
+        targets: the class that is explained of each image.
+        stage: for the results.
+
+    Returns:
+        For each method one map an image.
+    """
+    chosen = [METHODS[name] for name in methods]
+    scores = [LogitTarget(target) for target in targets]
+    gradients: Sequence[Tensor | None] = [None] * len(encoding.members)
+    if any(method.by_gradient for method in chosen):
+        explained = sum(
+            score(row)
+            for outputs in encoding.outputs
+            for score, row in zip(scores, outputs, strict=True)
+        )
+        gradients = torch.autograd.grad(explained, list(encoding.activations))
+    seen = [
+        Seen(member, layer, encoding.inputs, scores, activations.detach(), gradient)
+        for member, layer, activations, gradient in zip(
+            encoding.members, encoding.layers, encoding.activations, gradients, strict=True
+        )
+    ]
+    found = {}
+    for method in chosen:
+        # An ensemble's log-odds are the mean of its members', and so is the evidence for them.
+        raw = torch.stack([method.on_layer(one).float().cpu() for one in seen]).mean(0).numpy()
+        found[method.name] = [
+            _result(evidence, method, target, stage, _side(encoding.inputs))
+            for evidence, target in zip(raw, targets, strict=True)
         ]
-        for each in chosen
-    }
+    return found
+
+
+def _side(inputs: Tensor) -> tuple[int, int]:
+    return int(inputs.shape[2]), int(inputs.shape[3])
 
 
 def _result(
@@ -219,61 +237,6 @@ def _result(
     )
 
 
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[None]:
-    """Put the model in eval mode with every parameter frozen; afterwards as it was."""
-    modes = [(module, module.training) for module in model.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        model.eval()
-        model.requires_grad_(False)
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)
-
-
-def _raw_maps(
-    model: nn.Module,
-    layer: nn.Module,
-    batch: Tensor,
-    methods: Sequence[Method],
-    score: LogitTarget,
-) -> dict[str, np.ndarray]:
-    """Return each method's maps (N, h, w), float32, before any rectifying and scaling."""
-    cams = {}
-    for method in methods:
-        cams[method.name] = method.build(model, [layer])  # type: ignore[misc]
-        # Methods that run the network again would fill memory with activations that nobody reads.
-        cams[method.name].activations_and_grads.release()
-    kept: list[Tensor] = []
-    hook = layer.register_forward_hook(lambda _module, _inputs, output: _start_graph(kept, output))
-    try:
-        outputs = model(batch)
-    finally:
-        hook.remove()
-    gradients = None
-    if any(cam.uses_gradients for cam in cams.values()):
-        (gradient,) = torch.autograd.grad(sum(score(output) for output in outputs), kept[0])
-        gradients = gradient.float().cpu().numpy()
-    activations = kept[0].detach().float().cpu().numpy()
-    targets = [score] * len(batch)
-    return {
-        name: np.asarray(
-            cam.get_cam_image(batch, layer, targets, activations, gradients, eigen_smooth=False),
-            np.float32,
-        )
-        for name, cam in cams.items()
-    }
-
-
-def _start_graph(kept: list[Tensor], output: Tensor) -> Tensor:
-    kept.append(output.requires_grad_(True))
-    return output
-
-
 def _scaled(evidence: np.ndarray, size: tuple[int, int], floor: float) -> np.ndarray:
     """Enlarge the positive evidence (h, w) to `size` and divide it by its maximum."""
     positive = np.maximum(evidence, 0)
@@ -286,128 +249,28 @@ def _scaled(evidence: np.ndarray, size: tuple[int, int], floor: float) -> np.nda
     return enlarged / enlarged.max()
 
 
-def _from_library(name: str) -> Callable[[nn.Module, list[nn.Module]], "BaseCAM"]:
-    """Return the builder of one of pytorch-grad-cam's classes."""
-
-    def build(model: nn.Module, layers: list[nn.Module]) -> "BaseCAM":
-        return getattr(_library(), name)(model, layers)
-
-    return build
-
-
-@cache
-def _library() -> Any:
-    """Import pytorch-grad-cam, which takes seconds, after torchvision has been made to load."""
-    from pneumo_core import vision  # noqa: F401
-
-    # isort: split
-    import pytorch_grad_cam
-
-    # Score-CAM draws a progress bar on the server's terminal, and has no switch for it.
-    pytorch_grad_cam.score_cam.tqdm = SimpleNamespace(tqdm=iter)
-    return pytorch_grad_cam
-
-
-def _eigen_cam(model: nn.Module, layers: list[nn.Module]) -> "BaseCAM":
-    """Build Eigen-CAM: the activations' first principal component (Muhammad & Yeasin, 2020).
-
-    The library leaves its sign to chance and computes all components, at up to a hundred times
-    the cost. Here the larger extreme is positive.
-    """
-
-    class UprightEigenCAM(_library().EigenCAM):
-        def get_cam_image(self, *inputs: Any, **_options: Any) -> np.ndarray:
-            images, channels, height, width = inputs[3].shape
-            cells = inputs[3].reshape(images, channels, -1).transpose(0, 2, 1)
-            cells = cells - cells.mean(1, keepdims=True)
-            left, sizes, _ = np.linalg.svd(cells, full_matrices=False)
-            component = left[:, :, 0] * sizes[:, :1]
-            backwards = -component.min(1) > component.max(1)
-            component[backwards] *= -1
-            return component.reshape(images, height, width)
-
-    return UprightEigenCAM(model, layers)
-
-
-def _random_cam(model: nn.Module, layers: list[nn.Module]) -> "BaseCAM":
-    """Build the control: random channel weights, drawn for each image, the same at every call.
-
-    One draw for all images would by chance be in favour of some class, and one figure over many
-    images would speak of that draw alone.
-    """
-
-    class SeededRandomCAM(_library().RandomCAM):
-        def get_cam_weights(self, *inputs: Any) -> np.ndarray:
-            channels = inputs[3].shape[1]
-            draws = [np.random.default_rng(crc32(image.numpy())) for image in inputs[0].cpu()]
-            return np.stack([draw.uniform(-1, 1, channels) for draw in draws]).astype(np.float32)
-
-    return SeededRandomCAM(model, layers)
-
-
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("gradcam", "Grad-CAM", _from_library("GradCAM"), in_logits=True),
-        Method("hirescam", "HiResCAM", _from_library("HiResCAM"), in_logits=True),
-        Method("gradcam++", "Grad-CAM++", _from_library("GradCAMPlusPlus")),
-        Method("layercam", "LayerCAM", _from_library("LayerCAM")),
-        Method("eigencam", "Eigen-CAM", _eigen_cam, by_class=False),
-        Method("scorecam", "Score-CAM", _from_library("ScoreCAM"), slow=True),
+        Method("gradcam", "Grad-CAM", cam.gradcam, in_logits=True),
+        Method("hirescam", "HiResCAM", cam.hirescam, in_logits=True),
+        Method("gradcam++", "Grad-CAM++", cam.gradcam_plus_plus),
+        Method("layercam", "LayerCAM", cam.layercam),
+        Method("eigencam", "Eigen-CAM", cam.eigencam, by_gradient=False, by_class=False),
+        Method("scorecam", "Score-CAM", cam.scorecam, by_gradient=False, slow=True),
         Method("occlusion", "Occlusion", on_input=occlusion),
         Method("integrated", "Integrated gradients", on_input=integrated_gradients, in_logits=True),
-        Method("randomcam", "Random weights", _random_cam, by_class=False, control=True),
+        Method(
+            "randomcam",
+            "Random weights",
+            cam.randomcam,
+            by_gradient=False,
+            by_class=False,
+            control=True,
+        ),
     )
 }
 """Every method by name."""
 
-
-@cache
-def colour_table() -> np.ndarray:
-    """Return uint8 (256, 3): the colours of maps from 0 to 1.
-
-    A stretch of matplotlib's "inferno", which is even to the eye and in print, and readable with
-    any colour vision. Its black end would darken the film and its white end vanish on bone.
-    """
-    from matplotlib import colormaps
-
-    colours = colormaps["inferno"](np.linspace(0.25, 0.92, 256))[:, :3]
-    table = np.rint(colours * 255).astype(np.uint8)
-    table.flags.writeable = False
-    return table
-
-
-def overlay(pixels: np.ndarray, placed_map: np.ndarray, opacity: float = 0.6) -> np.ndarray:
-    """Lay a map over its film.
-
-    The colour's share at a pixel is opacity x map: without evidence there is the plain film, in
-    its own brightness.
-
-    Args:
-        pixels: float (H, W) in [0, 1].
-        placed_map: float (H, W) in [0, 1], as `Preprocess.place` returns it.
-        opacity: share of the colour where the map is 1, in [0, 1].
-
-    Returns:
-        uint8 (H, W, 3), RGB.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
-    if pixels.shape != placed_map.shape:
-        raise ValueError(f"film {pixels.shape} and map {placed_map.shape} differ in shape")
-    drawn = np.empty((*pixels.shape, 3), np.uint8)
-    for rows in bands(*pixels.shape):
-        heat = np.clip(placed_map[rows], 0, 1)
-        colours = colour_table()[np.rint(heat * 255).astype(np.uint8)]
-        share = (heat * np.clip(opacity, 0, 1))[..., None]
-        film = np.clip(pixels[rows], 0, 1)[..., None] * 255
-        drawn[rows] = np.rint(film * (1 - share) + colours * share).astype(np.uint8)
-    return drawn
-
-
-def bands(height: int, width: int) -> Iterator[slice]:
-    """Rows to draw at a time: colours of all pixels of a large film at once take gigabytes."""
-    rows = max(1, BAND // width)
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
+ONE_PASS = tuple(each.name for each in METHODS.values() if not (each.slow or each.on_input))
+"""Methods whose maps come out of the pass that gives the verdict."""

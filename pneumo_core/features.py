@@ -78,7 +78,7 @@ def stage_features(
     device = device or torch.device("cpu")
     parts: list[list[Tensor]] = [[] for _ in stages]
     members = members_of(model)
-    with evaluating(model), _recording(members, spec, stages) as seen:
+    with evaluating(model), recording(members, spec, stages) as seen:
         for start in range(0, len(squares), batch_size):
             batch = torch.from_numpy(squares[start : start + batch_size]).to(device)
             inputs = preprocess.tensor(batch).contiguous(memory_format=torch.channels_last)
@@ -91,13 +91,14 @@ def stage_features(
 
 
 @contextmanager
-def _recording(
+def recording(
     members: Sequence[nn.Module], spec: ModelSpec, stages: Sequence[str]
 ) -> Iterator[dict[tuple[int, int], Tensor]]:
     """Keep what each member's stages give, by positions of member and stage, while it lasts."""
     seen: dict[tuple[int, int], Tensor] = {}
 
     def keep(key: tuple[int, int], values: Tensor) -> None:
+        values = values.detach()
         seen[key] = values.mean(dim=(2, 3)) if values.ndim == 4 else values
 
     hooks = []

@@ -89,7 +89,8 @@ def network_features(run: "Run", model: "nn.Module", stages: Sequence[str]) -> F
 
     def features(films: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         squares = np.stack([run.preprocess.square(film) for film in films])
-        return stage_features(model, run.model, run.preprocess, squares, stages)
+        device = next(model.parameters()).device
+        return stage_features(model, run.model, run.preprocess, squares, stages, device=device)
 
     return features
 
@@ -106,15 +107,20 @@ def judge(reference: Reference, features: Features, film: GreyImage) -> Novelty:
 
 
 def judge_many(
-    reference: Reference, features: Features, films: Sequence[GreyImage]
+    reference: Reference,
+    features: Features,
+    films: Sequence[GreyImage],
+    seen: tuple[np.ndarray, ...] | None = None,
 ) -> list[Novelty]:
     """Judge images together, which is faster than one by one; otherwise as `judge`.
 
-    The network runs once, and once more over those that have to be put right.
+    The network runs once, and once more over those that have to be put right. The first time it
+    does not where `seen` has what `features` would give for the images as they are.
     """
     if not films:
         return []
-    seen = features([film.pixels for film in films])
+    if seen is None:
+        seen = features([film.pixels for film in films])
     as_is = reference.novelty(seen)
     unusual = as_is > reference.unusual
     inner = [without_border(film.pixels) for film in films]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from pneumo_core import report_words as words
-from pneumo_core.explain import colour_table
+from pneumo_core.colouring import colour_table
 from pneumo_core.report import CaseReport, Cover, Progress
 from pneumo_core.report_pictures import Picture
 from pneumo_core.report_scale import scale, spoken, svg

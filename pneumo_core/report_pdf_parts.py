@@ -12,7 +12,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable
 
 from pneumo_core import report_words as words
-from pneumo_core.explain import colour_table
+from pneumo_core.colouring import colour_table
 from pneumo_core.report_pictures import Picture
 from pneumo_core.report_scale import HEIGHT, QUIET, WIDTH, Label, Mark, Shape
 

@@ -50,7 +50,7 @@ def grey_picture(film: np.ndarray) -> Picture:
 
 def overlay_picture(explanation: "Explanation") -> Picture:
     """The map in colour over its film, as `Explanation.overlay` has it."""
-    from pneumo_core.explain import overlay
+    from pneumo_core.colouring import overlay
 
     # At full size the colours would take a second and half a gigabyte.
     small = _taken_down(explanation.film), _taken_down(explanation.placed)

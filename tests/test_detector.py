@@ -13,15 +13,16 @@ from PIL import Image
 
 from pneumo_core import NOTICE, PneumoniaDetector, trust
 from pneumo_core.calibration import probability
+from pneumo_core.colouring import overlay
 from pneumo_core.datasets import Dataset, load_dataset
-from pneumo_core.detector import TRAINED_ON
 from pneumo_core.errors import DataError, ImageError, PneumoError, RecipeError, RunError
 from pneumo_core.evaluation import predict_logits
-from pneumo_core.explain import METHODS, overlay
+from pneumo_core.explain import METHODS
 from pneumo_core.images import read_image
 from pneumo_core.operating_point import OperatingPoint, Zones
 from pneumo_core.runs import Run, default_run
 from pneumo_core.trust_stable import views
+from pneumo_core.verdict import TRAINED_ON, verdict
 
 
 @pytest.fixture(scope="module")
@@ -202,11 +203,13 @@ def test_the_note_says_what_it_means(detector, films, zone, words):
 
 
 def test_the_note_never_claims_certainty(detector):
-    verdict = detector._verdict
-    assert "pneumonia, over 99 %, is at or above" in verdict(40.0, _point(0.5)).clinical_note
-    assert "pneumonia, under 1 %, is below" in verdict(-40.0, _point(0.5)).clinical_note
-    assert verdict(1e5, _point(0.5)).probability == 1.0
-    assert verdict(-1e5, _point(0.5)).probability == 0.0
+    def said(logit):
+        return verdict(detector.run, logit, _point(0.5))
+
+    assert "pneumonia, over 99 %, is at or above" in said(40.0).clinical_note
+    assert "pneumonia, under 1 %, is below" in said(-40.0).clinical_note
+    assert said(1e5).probability == 1.0
+    assert said(-1e5).probability == 0.0
 
 
 # Which run

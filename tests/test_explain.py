@@ -19,8 +19,9 @@ from pneumo_core.architectures import (
     pneumonia_logit,
     stage_module,
 )
+from pneumo_core.colouring import colour_table, overlay
 from pneumo_core.errors import PneumoError, RecipeError
-from pneumo_core.explain import METHODS, LogitTarget, colour_table, explain, overlay
+from pneumo_core.explain import METHODS, LogitTarget, explain
 from pneumo_core.files import PROJECT_FOLDER
 
 SIDE, SQUARE = 32, 6
@@ -300,7 +301,7 @@ def test_nothing_is_left_behind_by_an_error_and_the_error_is_not_swallowed(busy,
     def refuses(*_):
         raise IndexError("in the method")
 
-    broken = replace(METHODS["gradcam"], build=refuses)
+    broken = replace(METHODS["gradcam"], on_layer=refuses)
     monkeypatch.setitem(METHODS, "gradcam", broken)
     with pytest.raises(IndexError, match="in the method"):
         explain(model, CNN, images)
@@ -309,23 +310,59 @@ def test_nothing_is_left_behind_by_an_error_and_the_error_is_not_swallowed(busy,
 
 def test_methods_that_run_the_network_again_do_so_without_hooks(trained, monkeypatch):
     counted = []
-    build = METHODS["gradcam"].build
+    draw = METHODS["scorecam"].on_layer
 
-    def watched(model, layers):
-        cam = build(model, layers)
-        draw = cam.get_cam_image
+    def watched(seen):
+        seen.layer.register_forward_hook(lambda *_: counted.append(len(seen.layer._forward_hooks)))
+        return draw(seen)
 
-        def count_and_draw(*inputs, **options):
-            counted.append(len(layers[0]._forward_hooks))
-            return draw(*inputs, **options)
-
-        monkeypatch.setattr(cam, "get_cam_image", count_and_draw)
-        return cam
-
-    monkeypatch.setitem(METHODS, "gradcam", replace(METHODS["gradcam"], build=watched))
+    monkeypatch.setitem(METHODS, "scorecam", replace(METHODS["scorecam"], on_layer=watched))
     images, _ = films(2, np.ones((1, 2), int))
-    explain(trained, CNN, images)
-    assert counted == [0]
+    explain(trained, CNN, images, method="scorecam")
+    assert counted == [1] * 16  # 256 channels, 16 at a time; the hook is the test's own
+    stage_module(trained, CNN, "block4")._forward_hooks.clear()
+
+
+@pytest.mark.parametrize(
+    ("method", "theirs"),
+    [
+        ("gradcam", "GradCAM"),
+        ("hirescam", "HiResCAM"),
+        ("gradcam++", "GradCAMPlusPlus"),
+        ("layercam", "LayerCAM"),
+        ("scorecam", "ScoreCAM"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("spec", "layer", "module"),
+    [
+        (CNN, "block2", lambda model: model.features[1]),
+        (ModelSpec("resnet18", channels=3, outputs=2), "layer4", lambda model: model.layer4[-1]),
+    ],
+)
+def test_raw_maps_are_pytorch_grad_cams(spec, layer, module, method, theirs):
+    import pneumo_core.vision  # noqa: F401  # before whatever imports torchvision
+
+    # isort: split
+    import pytorch_grad_cam
+
+    model, images = settled(spec, 64)
+    (cam,) = [getattr(pytorch_grad_cam, theirs)(model, [module(model)])]
+    scores = [LogitTarget("Normal")] * len(images)
+    drawn = cam(images.clone(), scores)  # to have its activations and gradients
+    inside = cam.activations_and_grads
+    gradients = inside.gradients[0].numpy() if inside.gradients else None
+    expected = cam.get_cam_image(
+        images, module(model), scores, inside.activations[0].numpy(), gradients, eigen_smooth=False
+    )
+    inside.release()
+    found = explain(model, spec, images, method=method, target="Normal", layer=layer)
+    for one, raw, scaled in zip(found, expected, drawn, strict=True):
+        assert np.abs(raw).max() > 0
+        np.testing.assert_allclose(one.evidence, raw, atol=1e-5 * np.abs(raw).max())
+        if one.map.any():
+            # The library also takes the smallest value away, and enlarges by OpenCV.
+            assert np.corrcoef(one.map.ravel(), scaled.ravel())[0, 1] > 0.98
 
 
 def test_no_gradient_reaches_anything_below_the_layer(trained):

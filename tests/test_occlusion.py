@@ -82,4 +82,4 @@ def test_methods_on_the_input_find_the_sign_and_turn_with_the_target(trained, me
     assert np.allclose(normal.evidence, -results[0].evidence, atol=1e-4)
     assert results[0].layer == INPUT
     assert results[0].evidence.shape == (8, 8)
-    assert METHODS[method].build is None
+    assert METHODS[method].on_layer is None

@@ -13,9 +13,9 @@ from PIL import Image
 from pypdf import PdfReader
 
 from pneumo_core import NOTICE, PneumoniaDetector, __version__
+from pneumo_core.colouring import overlay
 from pneumo_core.confusion import Confusion, confusion_at
 from pneumo_core.errors import DataError
-from pneumo_core.explain import overlay
 from pneumo_core.image_checks import Reason, objection
 from pneumo_core.images import read_image
 from pneumo_core.novelty import Novelty

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core import explain
+from pneumo_core import colouring
+from pneumo_core.colouring import overlay
 from pneumo_core.display import Contrast, Look, Preset, colour_table, draw, presets, toned
-from pneumo_core.explain import overlay
 from tests.browser.viewer.page import made_film
 from ui import viewer as viewer_module
 from ui.viewer import pack, reduced, settings
@@ -175,7 +175,7 @@ def test_shapes_must_agree() -> None:
 @pytest.mark.parametrize("mode", ["blend", "above", "contour", "off"])
 def test_a_picture_drawn_in_bands_has_no_seams(mode, rows, monkeypatch) -> None:
     whole, overlaid = draw(FILM, MAP, Look(0.7, mode)), overlay(FILM, MAP, 0.7)
-    monkeypatch.setattr(explain, "BAND", rows * FILM.shape[1])
-    assert len(list(explain.bands(*FILM.shape))) == -(-len(FILM) // rows)
+    monkeypatch.setattr(colouring, "BAND", rows * FILM.shape[1])
+    assert len(list(colouring.bands(*FILM.shape))) == -(-len(FILM) // rows)
     assert np.array_equal(draw(FILM, MAP, Look(0.7, mode)), whole)
     assert np.array_equal(overlay(FILM, MAP, 0.7), overlaid)

@@ -48,8 +48,7 @@ def ask(run: Run, film: Film, prediction: Prediction) -> Asked:
         list(METHODS).index(best),
         format_func=_title,
         help=words.METHOD_HELP,
-        # The first choice is another one for another run.
-        key=f"method-{run.name}",
+        key=reading.method_key(run),
         width=210,
     )
     if METHODS[method].on_input:
@@ -61,7 +60,7 @@ def ask(run: Run, film: Film, prediction: Prediction) -> Asked:
         layers,
         layers.index(own),
         help=words.LAYER_HELP,
-        key=f"layer-{run.name}",
+        key=reading.layer_key(run),
         width=150,
     )
     return Asked(method, target, layer)

@@ -79,7 +79,7 @@ def picture(
     film = pictures.sized(pictures.grey(dataset.find(image_id)), side, 2 * side)
     if heatmap is None:
         return film
-    from pneumo_core.explain import overlay
+    from pneumo_core.colouring import overlay
 
     pixels = np.asarray(film, np.float32) / 255
     placed = run.preprocess.place(heatmap.map, *pixels.shape)

@@ -19,7 +19,7 @@ from ui.words import predict as words
 if TYPE_CHECKING:
     import numpy as np
 
-    from pneumo_core.answers import Explanation, Prediction, Target
+    from pneumo_core.answers import Explanation, Findings, Prediction, Target
     from pneumo_core.images import GreyImage
     from pneumo_core.novelty import Novelty
     from pneumo_core.operating_point import OperatingPoint
@@ -129,19 +129,27 @@ def predict(run: Run, film: Film, point: OperatingPoint) -> Prediction:
     Raises:
         DataError: This server logs verdicts and cannot log this one.
     """
-    found = _predict(run.name, run.weights_sha256, film.key, point, run, film)
+    from pneumo_core.verdict import verdict
+
+    found = verdict(run, _findings(run, film, point).prediction.logit, point)
     audit_log.log_film(run, film, found)
     return found
 
 
 def member_probabilities(run: Run, film: Film) -> tuple[float, ...]:
     """What each network of an ensemble says; see `PneumoniaDetector.member_probabilities`."""
-    return _members(run.name, run.weights_sha256, film.key, run, film)
+    return _findings(run, film).members
 
 
-def novelty(run: Run, film: Film) -> Novelty | None:
-    """Whether a film looks like those the model knows; see `PneumoniaDetector.novelty`."""
-    return _novelty(run.name, run.weights_sha256, film.key, run, film)
+def novelty(run: Run, film: Film, point: OperatingPoint | None = None) -> Novelty | None:
+    """Whether a film looks like those the model knows; see `PneumoniaDetector.novelty`.
+
+    Args:
+        run: The model.
+        film: What was read.
+        point: The operating point in use, which says what map the page will draw first.
+    """
+    return _findings(run, film, point).novelty
 
 
 def view_probabilities(run: Run, film: Film, *, now: bool) -> tuple[float, ...]:
@@ -160,6 +168,17 @@ def view_probabilities(run: Run, film: Film, *, now: bool) -> tuple[float, ...]:
 
 def explain(run: Run, film: Film, asked: Asked) -> Explanation:
     """Where a film's evidence for a class lies; see `PneumoniaDetector.explain`."""
+    from pneumo_core.architectures import cam_stage
+
+    found = _findings(run, film).explanation
+    if found is not None:
+        layer = asked.layer or cam_stage(run.model)
+        if (found.cam.method, found.cam.target, found.cam.layer) == (
+            asked.method,
+            asked.target,
+            layer,
+        ):
+            return found
     return _explain(run.name, run.weights_sha256, film.key, asked, run, film)
 
 
@@ -219,24 +238,39 @@ def _through(film_key: str, window: int, _film: Film) -> np.ndarray:
     return found.pixels(found.windows[window])
 
 
-@st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)
-def _predict(
-    name: str, sha256: str, film_key: str, point: OperatingPoint, _run: Run, _film: Film
-) -> Prediction:
-    del name, sha256, film_key
-    return cache.detector(_run).predict(_film.image, point)
+def _findings(run: Run, film: Film, point: OperatingPoint | None = None) -> Findings:
+    """What one pass of the network gave, with the map that the page shows first."""
+    return _found(run.name, run.weights_sha256, film.key, run, film, point)
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)
-def _members(name: str, sha256: str, film_key: str, _run: Run, _film: Film) -> tuple[float, ...]:
+def _found(
+    name: str, sha256: str, film_key: str, _run: Run, _film: Film, _point: OperatingPoint | None
+) -> Findings:
     del name, sha256, film_key
-    return cache.detector(_run).member_probabilities(_film.image)
+    from pneumo_core.explain import ONE_PASS
+
+    method, layer = first_map(_run)
+    return cache.detector(_run).read(
+        _film.image, _point, method if method in ONE_PASS else None, layer
+    )
 
 
-@st.cache_resource(scope="session", max_entries=4, show_spinner=words.READING)
-def _novelty(name: str, sha256: str, film_key: str, _run: Run, _film: Film) -> Novelty | None:
-    del name, sha256, film_key
-    return cache.detector(_run).novelty(_film.image)
+def first_map(run: Run) -> tuple[str, str | None]:
+    """Method and stage of the map that the page shows first: chosen before, or the run's best."""
+    method, layer = cache.best_reading(run)
+    said = st.session_state
+    return said.get(method_key(run), method), said.get(layer_key(run), layer)
+
+
+def method_key(run: Run) -> str:
+    """Key of the choice of method: the first choice is another one for another run."""
+    return f"method-{run.name}"
+
+
+def layer_key(run: Run) -> str:
+    """Key of the choice of stage; see `method_key`."""
+    return f"layer-{run.name}"
 
 
 @st.cache_resource(scope="session", max_entries=8, show_spinner=words.READING)

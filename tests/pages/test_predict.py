@@ -100,7 +100,10 @@ def test_an_ensemble_says_how_far_its_networks_agree(
     words: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(PneumoniaDetector, "member_probabilities", lambda *_: members)
+    read = PneumoniaDetector.read
+    monkeypatch.setattr(
+        PneumoniaDetector, "read", lambda *asked: replace(read(*asked), members=members)
+    )
     assert words in words_of(upload(open_page("predict"), film))
 
 
@@ -336,14 +339,14 @@ def test_a_colour_photograph_gets_no_verdict_unless_asked_for(open_page: OpenPag
 def test_an_unusual_film_gets_its_verdict_with_the_objection(
     open_page: OpenPage, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = PneumoniaDetector.novelty
+    read = PneumoniaDetector.read
 
-    def unusual(self: PneumoniaDetector, image: object) -> object:
-        return replace(
-            found(self, image), answer="unusual", objections=(objection(Reason.INVERTED),)
-        )
+    def unusual(*asked: object) -> object:
+        found, objections = read(*asked), (objection(Reason.INVERTED),)
+        known = replace(found.novelty, answer="unusual", objections=objections)
+        return replace(found, novelty=known)
 
-    monkeypatch.setattr(PneumoniaDetector, "novelty", unusual)
+    monkeypatch.setattr(PneumoniaDetector, "read", unusual)
     app = upload(open_page("predict"), film)
     assert "rely less on the verdict" in app.warning[0].value
     assert "It looks inverted: air is bright and bone is dark." in app.warning[0].value
@@ -401,6 +404,20 @@ def test_an_upload_survives_a_visit_to_another_page_until_it_is_removed(
     assert not app.metric
 
 
+def test_the_network_runs_once_for_all_that_the_page_first_shows(
+    open_page: OpenPage, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def apart(*_: object, **__: object) -> None:
+        raise AssertionError("a pass of its own")
+
+    for way in ("predict", "explain", "explain_many", "novelty", "member_probabilities"):
+        monkeypatch.setattr(PneumoniaDetector, way, apart)
+    app = upload(open_page("predict"), film)
+    assert not app.exception
+    assert app.metric[0].label == PROBABILITY
+    assert "The map as a whole is worth" in words_of(app)
+
+
 def test_a_changed_threshold_changes_the_verdict_and_not_the_map(
     open_page: OpenPage, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,7 +426,8 @@ def test_a_changed_threshold_changes_the_verdict_and_not_the_map(
     def no_more(*_: object, **__: object) -> None:
         raise AssertionError("the network was run again")
 
-    monkeypatch.setattr(PneumoniaDetector, "explain", no_more)
+    for way in ("read", "explain", "predict", "novelty"):
+        monkeypatch.setattr(PneumoniaDetector, way, no_more)
     app.session_state["pneumolens/viewer/viewer"] = {"opacity": 0.2}
     app.run()
     app.session_state["pneumolens/operating_point"] = OperatingPoint("never", 1.0, "by hand", "")

@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from pneumo_core.colouring import overlay
 from pneumo_core.display import Contrast, Look, draw
-from pneumo_core.explain import overlay
 from tests.browser.conftest import apart
 from tests.browser.viewer.conftest import Reader
 from tests.browser.viewer.page import BOX, DEEP_LEVEL, NARROW, PLACED, SMALL, made_square
