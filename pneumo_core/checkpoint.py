@@ -7,7 +7,7 @@ tensors, numbers, strings and lists of them.
 import errno
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +35,7 @@ class Checkpoint:
         best: The average at the best epoch so far.
         optimiser: State of the optimiser.
         processes: How many trained together, each with so many threads.
+        begun: The average at the phase's start, where the phase blends with it; else empty.
     """
 
     identity: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Checkpoint:
     best: dict[str, Tensor]
     optimiser: dict[str, Any]
     processes: int = 1
+    begun: dict[str, Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

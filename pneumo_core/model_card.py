@@ -146,6 +146,7 @@ def _training(run: Run) -> str:
         f"{phase.epochs} at most, {phase.schedule} from {phase.lr:g}"
         + (f", {', '.join(phase.freeze)} frozen" if phase.freeze else "")
         + (", its last epoch is kept" if phase.keep_last else "")
+        + (f", {100 * phase.blend:.0f} % of what it teaches" if phase.blend < 1 else "")
         for phase in recipe.phases
     )
     changes = [_changes(phase.augmentation or recipe.augmentation) for phase in recipe.phases]

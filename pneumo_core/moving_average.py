@@ -6,6 +6,16 @@ import torch
 from torch import Tensor
 
 
+def blended(
+    start: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights that lie a share of the way from `start` to `end`; counters are those of `end`."""
+    return {
+        name: torch.lerp(start[name], value, share) if value.is_floating_point() else value
+        for name, value in end.items()
+    }
+
+
 class MovingAverage:
     """An exponential moving average of a network's state, batch-norm statistics included.
 

@@ -48,6 +48,10 @@ class Phase:
             EfficientNetV2, 2021).
         keep_last: Whether the phase's last epoch is kept, whatever `select` says of it and of those
             before: for a phase that is to teach something else than what `select` measures.
+        blend: How far the weights that are validated and kept lie on the way from the phase's start
+            to those that it has trained, in (0, 1]: part of the way often has most of what the
+            phase teaches and little of what it costs (Wortsman et al., Robust fine-tuning of
+            zero-shot models, CVPR 2022).
     """
 
     epochs: int
@@ -63,11 +67,13 @@ class Phase:
     loss: Loss | None = None
     input_size: int | None = None
     keep_last: bool = False
+    blend: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "phases: epochs must be at least 1")
         _require(self.lr > 0, "phases: lr must be above zero")
         _require(self.warmup >= 0, "phases: warmup must be at least 0")
+        _require(0 < self.blend <= 1, "phases: blend must be above 0 and at most 1")
         _require(0 < self.factor < 1, "phases: factor must be above 0 and below 1")
         _require(
             self.plateau >= 0 and self.patience >= 0,

@@ -33,7 +33,7 @@ from pneumo_core.distributed import ALONE, Team
 from pneumo_core.errors import TrainingError
 from pneumo_core.frozen import BLOCK, LEAST, Images, feed
 from pneumo_core.losses import Loss
-from pneumo_core.moving_average import MovingAverage
+from pneumo_core.moving_average import MovingAverage, blended
 from pneumo_core.optimisers import new_optimiser
 from pneumo_core.recipe import Recipe
 from pneumo_core.sampling import batch_count, drawn_batches, training_targets
@@ -206,6 +206,7 @@ class _Trainer:
             self.model.load_state_dict(dict(weights))
         self.average = MovingAverage(self.recipe.ema, _copy(self.model.state_dict()))
         self.best = self.average.values
+        self.begun: dict[str, Tensor] = {}
         self._enter(0)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -221,6 +222,7 @@ class _Trainer:
         average = _moved(checkpoint.average, self.device)
         self.average = MovingAverage(self.recipe.ema, average, checkpoint.step)
         self.best = _moved(checkpoint.best, self.device)
+        self.begun = _moved(checkpoint.begun, self.device)
         self._enter(self.history[-1].phase)
         self.optimiser.load_state_dict(checkpoint.optimiser)
 
@@ -235,6 +237,7 @@ class _Trainer:
             best=self.best,
             optimiser=self.optimiser.state_dict(),
             processes=self.team.size,
+            begun=self.begun,
         )
 
     def _identity(self) -> dict[str, Any]:
@@ -273,6 +276,9 @@ class _Trainer:
             self.model.load_state_dict(self.best)
             self.average.values = _copy(self.best)
             self._enter(number)
+        phase = self.recipe.phases[number]
+        if passed == 0:
+            self.begun = _copy(self.average.values) if phase.blend < 1 else {}
         epoch = len(self.history) + 1
         epoch_seed = (self.seed * 100_003 + epoch) % 2**63
         saved = self.feed.prepare(lambda: self._tell(0, math.nan))
@@ -281,7 +287,10 @@ class _Trainer:
 
         train_loss, seen, logits = self._train_epoch(number, passed, order)
         self._join_statistics()
-        val_logits = self._averaged_logits()
+        kept = self.average.values
+        if phase.blend < 1:
+            kept = blended(self.begun, kept, phase.blend)
+        val_logits = self._logits_of(kept)
         if not np.isfinite(val_logits).all():
             raise self._diverged(number)
         train_quality = quality_figures(self.positive[seen].numpy(), logits.numpy())
@@ -303,7 +312,7 @@ class _Trainer:
         )
         self.history.append(record)
         if best_epoch(self.recipe, self.history) == epoch:
-            self.best = _copy(self.average.values)
+            self.best = _copy(kept)
         last = self.batch_count
         return Progress(epoch, self.recipe.epochs, last, last, train_loss, record)
 
@@ -377,10 +386,10 @@ class _Trainer:
                 for values in (of_model, self.average.values[name]):
                     values.copy_(self.team.total(values) / self.team.size)
 
-    def _averaged_logits(self) -> np.ndarray:
-        """Validation logits of the averaged weights; the trained ones are put back."""
+    def _logits_of(self, kept: Mapping[str, Tensor]) -> np.ndarray:
+        """Validation logits of the weights that would be kept; the trained ones are put back."""
         trained = _copy(self.model.state_dict())
-        self.model.load_state_dict(self.average.values)
+        self.model.load_state_dict(kept)
         try:
             own = torch.from_numpy(self.feed.val_logits())
         finally:

@@ -241,7 +241,7 @@ def test_the_command(tiny_run, tmp_path, capsys):
 def test_what_only_some_phases_do_is_said(tiny_run):
     first = {**tiny_run.recipe["phases"][0], "freeze": ["block1"]}
     first |= {"augmentation": {"rotate": 7.0}, "loss": {"name": "focal"}}
-    second = {**first, "augmentation": None, "loss": None, "keep_last": True}
+    second = {**first, "augmentation": None, "loss": None, "keep_last": True, "blend": 0.7}
     recipe = {**tiny_run.recipe, "phases": [first, second]}
     found = rows(section(model_card(replace(tiny_run, recipe=recipe)), "Training"))
     (changes,), (losses,), (epochs,) = (found[key] for key in ("Augmentation", "Loss", "Epochs"))
@@ -249,7 +249,7 @@ def test_what_only_some_phases_do_is_said(tiny_run):
     assert changes == f"rotate 7; {before}"
     assert losses.startswith("focal, label smoothing 0; cross_entropy")
     assert epochs.count("block1 frozen") == 2
-    assert epochs.endswith("block1 frozen, its last epoch is kept")
+    assert epochs.endswith("block1 frozen, its last epoch is kept, 70 % of what it teaches")
     assert epochs.count("last epoch") == 1
 
 

@@ -77,6 +77,11 @@ KEPT = recipe(
     flip_average=True,
 )
 PLAIN = recipe({"epochs": 3, "lr": 0.003, "warmup": 1}, optimiser="adam", batch_size=11)
+BLENDED = recipe(
+    {"epochs": 1, "lr": 0.01},
+    {"epochs": 2, "lr": 0.01, "keep_last": True, "blend": 0.6, "augmentation": {"invert": 0.5}},
+    ema=0.9,
+)
 MOMENTUM = recipe({"epochs": 3, "lr": 0.01}, optimiser="sgd", select="val_accuracy")
 
 
@@ -122,7 +127,9 @@ def initial_state(recipe: Recipe, seed: int = 1) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "chosen", [FULL, KEPT, PLAIN, MOMENTUM], ids=["full", "kept", "plain", "momentum"]
+    "chosen",
+    [FULL, KEPT, PLAIN, BLENDED, MOMENTUM],
+    ids=["full", "kept", "plain", "blended", "momentum"],
 )
 def test_a_run_stopped_in_any_epoch_and_resumed_is_bit_equal(chosen, tiny_dataset, tmp_path):
     unbroken = train(chosen, tiny_dataset, seed=5, checkpoint=tmp_path / "whole.pt")
@@ -381,6 +388,27 @@ def test_a_phase_starts_from_the_best_weights_of_the_one_before(tiny_dataset, tm
         after.model["classifier.0.weight"], best["classifier.0.weight"], atol=1e-6
     )
     assert [row["phase"] for row in after.history] == [0, 0, 0, 1]
+
+
+def test_a_phase_may_keep_weights_on_the_way_from_its_start(tiny_dataset, tmp_path):
+    first, second = BLENDED.phases
+    whole = replace(BLENDED, phases=(first, replace(second, blend=1.0)))
+    start = train(
+        replace(BLENDED, phases=(first,)), tiny_dataset, seed=1, checkpoint=tmp_path / "a.pt"
+    ).weights
+    _, ended = checkpoints(whole, tiny_dataset, tmp_path / "b.pt")
+    part = train(BLENDED, tiny_dataset, seed=1, checkpoint=tmp_path / "c.pt")
+    assert part.best_epoch == ended.best_epoch == 3
+    for name, end in ended.weights.items():
+        expected = 0.4 * start[name] + 0.6 * end if end.is_floating_point() else end
+        assert torch.allclose(part.weights[name], expected, atol=1e-6), name
+    # It trains on from where it is, not from what is kept, and what is kept is validated.
+    train_losses = [
+        (a.train_loss, b.train_loss) for a, b in zip(part.history, ended.history, strict=True)
+    ]
+    assert all(a == b for a, b in train_losses)
+    assert part.history[0].val_loss == ended.history[0].val_loss
+    assert part.history[2].val_loss != ended.history[2].val_loss
 
 
 def test_the_average_by_hand(tiny_dataset, tmp_path):

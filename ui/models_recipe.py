@@ -115,6 +115,8 @@ def phase_words(phase: Phase, recipe: Recipe) -> str:
         parts.append(words.PATIENCE.format(count=phase.patience))
     if phase.keep_last:
         parts.append(words.KEEPS_LAST)
+    if phase.blend < 1:
+        parts.append(words.BLENDED.format(share=100 * phase.blend))
     if phase.loss is not None:
         parts.append(loss_words(phase.loss))
     if phase.augmentation is not None:

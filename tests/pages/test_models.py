@@ -373,9 +373,12 @@ def test_recipes_in_words() -> None:
         "299 × 299 pixels, enlarged from 28, centre square, equalised by tiles (CLAHE)"
     )
     recipe = load_recipe("inceptionv3-two-phase")
-    phase = Phase(10, 0.0005, keep_last=True, augmentation=Augmentation(blur=2, spare=0.5))
+    phase = Phase(
+        10, 0.0005, keep_last=True, blend=0.7, augmentation=Augmentation(blur=2, spare=0.5)
+    )
     assert phase_words(phase, recipe) == (
-        "10 epochs at 0.0005, falling as a cosine; its last epoch is kept; "
+        "10 epochs at 0.0005, falling as a cosine; its last epoch is kept; of what it "
+        "teaches, 70 % is kept; "
         "blurred by up to 2 pixels, without blur, and without noise, in 50 % of cases"
     )
     assert loss_words(Loss("focal", balanced=True)) == (
