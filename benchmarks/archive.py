@@ -11,7 +11,7 @@ Two archives of copies (hard links) of real films: PneumoniaMNIST's as PNGs of 2
 full-size JPEGs, `uploads/` beside the data where there is such a folder, else `chest_xray`'s. The
 command works on each in a process of its own, with one thread for the network as the forward pass
 has, and is halted after each part (SIGSTOP) while the forward pass takes its turn: the same run's
-network over as many squares that are ready, in batches of the same size. What is timed of the
+network over half as many squares that are ready, in batches of the same size. What is timed of the
 command is everything between two parts: files opened and decoded, scores, rows, the part on disk;
 the first part, with the start of the process, is left out. Opening takes a thread of its own: how
 much of a second core that is, is told from the process's own time. A sample of the rows is held
@@ -59,8 +59,8 @@ class Turns:
     Attributes:
         films: Of a part.
         ours: Seconds of the command for a part.
-        busy: Of these, seconds of the processor, all threads together.
-        bare: Seconds of the forward pass for as many squares.
+        busy: Seconds of the processor meanwhile, all its threads together.
+        bare: Seconds of the forward pass for a part: twice those for half of one.
         resident: Bytes that the command holds after each part, the first included.
     """
 
@@ -93,7 +93,7 @@ def main() -> None:
 def by_turns(archive: Path, films: int, part: int, out: Path) -> Turns:
     """Let the command score an archive, halted after each part for the forward pass."""
     run = default_run()
-    model, squares = run.load_model(), _squares(archive, part)
+    model, squares = run.load_model(), _squares(archive, part // 2)
     order = [sys.executable, "-m", "pneumo_core", "predict", "--workers", "1"]
     order += ["--input", str(archive), "--out", str(out), "--part-size", str(part)]
     turns = Turns(part, [], [], [], [])
@@ -120,7 +120,7 @@ def by_turns(archive: Path, films: int, part: int, out: Path) -> Turns:
                         flip_average=run.flip_average,
                         batch_size=BATCH,
                     )
-                    turns.bare.append(time.perf_counter() - start)
+                    turns.bare.append(2 * (time.perf_counter() - start))
                 os.kill(child.pid, signal.SIGCONT)
             if child.wait():
                 raise SystemExit(log.read_text(encoding="utf-8"))

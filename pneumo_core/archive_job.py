@@ -214,7 +214,10 @@ def opened_job(out: Path, source: Path, run: "Run", form: Format, part_size: int
                 "name another folder with --out, or go on with what that job was begun with."
             )
     (out / SCORES_FOLDER).mkdir(exist_ok=True)
-    return Job(out, known["films"], known)
+    job = Job(out, known["films"], known)
+    if job.missing():  # somebody took a part away, for its films to be scored again
+        (out / SUMMARY_FILE).unlink(missing_ok=True)
+    return job
 
 
 def _settings_sha256(run: "Run") -> str:
@@ -231,6 +234,8 @@ def _held(out: Path) -> Iterator[None]:
 
     try:
         with FileLock(out / ".lock", PATIENCE):
+            for left in out.glob(".*.tmp"):  # by a process that was killed at this
+                left.unlink()
             yield
     except Timeout:
         raise DataError(

@@ -41,7 +41,8 @@ def write_list(names: Iterable[str], path: Path) -> int:
     """Write names as a CSV file with a column `file`; returns how many."""
     count = 0
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        # Left to itself, Python does not quote a carriage return.
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow([COLUMN])
         for name in names:
             writer.writerow([name])
@@ -50,8 +51,11 @@ def write_list(names: Iterable[str], path: Path) -> int:
 
 
 def printable(text: str) -> str:
-    r"""A name as text that UTF-8 can carry; bytes that are no text become \x and two digits."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+    r"""A name as one line that UTF-8 can carry: line ends and odd bytes become \n and \xff."""
+    text = os.fsencode(text).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _found(folder: Path) -> Iterator[str]:
