@@ -185,12 +185,15 @@ def figure_words(key: str, estimate: Estimate) -> str:
 
     Args:
         key: its name as in `FIGURES`; any other is taken for a share.
-        estimate: the figure; infinite where only its lower limit is there.
+        estimate: the figure; infinite where only its lower limit is there, without an interval
+            where only the value is.
     """
     if estimate.low is None and estimate.value is None:
         return "–"
     value, low, high = (_plain(key, part) for part in estimate.to_json())
     unit = "" if key in _NO_SHARES else " %"
+    if estimate.low is None and estimate.high is None:
+        return f"{value}{unit}"
     return f"{value}{unit} ({low} to {high})"
 
 
@@ -349,7 +352,7 @@ def _plain(key: str, value: float | None) -> str:
     if key not in _NO_SHARES:
         return f"{100 * value:.1f}"
     # Two digits, but never as a power of ten.
-    return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
+    return f"{value:.0f}" if value >= 99.5 else f"{value:#.2g}".rstrip(".")
 
 
 def _count(estimate: Estimate) -> str:

@@ -113,7 +113,9 @@ def test_counts_and_figures_with_intervals(page, samples):
     auc = [auc_delong(s.labels, s.probabilities, s.patients) for s in samples]
     assert page.row("AUC", 2) == [f"{a.value:.3f} ({a.low:.3f} to {a.high:.3f})" for a in auc]
     ratio = [figures["lr_positive"] for figures in found]
-    assert page.row("LR+", 2) == [f"{r.value:.2g} ({r.low:.2g} to {r.high:.2g})" for r in ratio]
+    assert page.row("LR+", 2) == [
+        f"{r.value:#.2g} ({r.low:#.2g} to {r.high:#.2g})" for r in ratio
+    ]
     c = confusion_at(samples[0].labels, samples[0].probabilities, 0.3)
     i = page.texts.index("Validation, 300 images")
     assert page.texts[i + 4 : i + 11] == [
@@ -300,4 +302,6 @@ def test_the_table_as_csv():
 
 def test_large_ratios_are_written_out():
     assert figure_words("lr_positive", Estimate(130.8, 23.7, 741.2)) == ("131 (24 to 741)")
+    assert figure_words("lr_positive", Estimate(5.0, 0.5, 10.04)) == "5.0 (0.50 to 10)"
+    assert figure_words("ppv", Estimate(0.5, None, None)) == "50.0 %"
     assert figure_words("lr_positive", Estimate(99.6, 9.2, None)) == ("100 (9.2 to ∞)")

@@ -8,9 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pneumo_core.proportions import Estimate
-
-RATIOS = ("auc", "f1", "lr_positive", "lr_negative")
-"""Figures that are not written as percent."""
+from pneumo_core.threshold_report import figure_words
 
 FORMAT = "threshold_format"
 """Key of the format that charts are saved in, "svg" or "png"."""
@@ -34,14 +32,8 @@ def show(figure: go.Figure, alt: str, key: str) -> None:
 
 
 def with_interval(name: str, estimate: Estimate) -> str:
-    """A figure as the page writes it: 97.2 % (94.9 to 98.4), or a dash where undefined."""
-    if estimate.value is None:
-        return "–"
-    value = _plain(name, estimate.value) + ("" if name in RATIOS else " %")
-    if estimate.low is None and estimate.high is None:
-        return value
-    low, high = (_plain(name, limit) for limit in (estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    """A figure as the reports write it, see `figure_words`; a dash where it has no value."""
+    return "–" if estimate.value is None else figure_words(name, estimate)
 
 
 def points(change: Estimate) -> str:
@@ -61,14 +53,3 @@ def count(number: int) -> str:
 def as_text(name: str) -> str:
     """A name from a file as plain text wherever Markdown is read."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", name)
-
-
-def _plain(name: str, value: float | None) -> str:
-    if value is None:
-        return "∞"
-    if name in ("auc", "f1"):
-        return f"{value:.3f}"
-    if name not in RATIOS:
-        return f"{100 * value:.1f}"
-    # Two digits, but never as a power of ten.
-    return f"{value:.0f}" if value >= 99.5 else f"{value:#.2g}".rstrip(".")
