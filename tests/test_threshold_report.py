@@ -113,9 +113,7 @@ def test_counts_and_figures_with_intervals(page, samples):
     auc = [auc_delong(s.labels, s.probabilities, s.patients) for s in samples]
     assert page.row("AUC", 2) == [f"{a.value:.3f} ({a.low:.3f} to {a.high:.3f})" for a in auc]
     ratio = [figures["lr_positive"] for figures in found]
-    assert page.row("LR+", 2) == [
-        f"{r.value:#.2g} ({r.low:#.2g} to {r.high:#.2g})" for r in ratio
-    ]
+    assert page.row("LR+", 2) == [f"{r.value:#.2g} ({r.low:#.2g} to {r.high:#.2g})" for r in ratio]
     c = confusion_at(samples[0].labels, samples[0].probabilities, 0.3)
     i = page.texts.index("Validation, 300 images")
     assert page.texts[i + 4 : i + 11] == [
