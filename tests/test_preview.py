@@ -4,6 +4,7 @@ import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,9 +66,9 @@ def fed_in_training(recipe: Recipe, dataset: Dataset, tmp_path: Path, patch) -> 
     seen = []
     unchanged = Augmentation.__call__
 
-    def spy(self: Augmentation, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def spy(self: Augmentation, images: torch.Tensor, *of_the_batch: Any) -> torch.Tensor:
         seen.append(images.clone())
-        return unchanged(self, images, generator)
+        return unchanged(self, images, *of_the_batch)
 
     with patch.context() as spying:
         spying.setattr(Augmentation, "__call__", spy)
