@@ -155,11 +155,9 @@ class Run:
             RunError: If the weights are missing, do not fit, or are not those the run was
                 written with (by SHA-256).
         """
-        import torch
         from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
-        from pneumo_core.architectures import create_model
+        from pneumo_core.loading import load_network
 
         if not self.has_weights:
             raise RunError(f"{self.name} comes as figures only: choose a run with weights.")
@@ -167,11 +165,9 @@ class Run:
         if sha256_of(weights) != self.weights_sha256:
             raise RunError(f"{self.name}: {WEIGHTS_FILE} is damaged (wrong SHA-256): restore it.")
         try:
-            model = create_model(self.model)
-            model.load_state_dict(load_file(weights))
+            return load_network(self.model, weights)
         except (SafetensorError, RuntimeError, PneumoError) as error:
             raise RunError(f"{self.name}: {WEIGHTS_FILE} does not fit the network.") from error
-        return model.float().eval().to(memory_format=torch.channels_last)
 
     def to_json(self) -> dict[str, Any]:
         """The content of `run.json`."""

@@ -6,9 +6,13 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from pneumo_core import runs
+from pneumo_core.architectures import ARCHITECTURES, ModelSpec, create_model
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
+from pneumo_core.loading import load_network
 
 
 def loaded(code: str, weights) -> set[str]:
@@ -69,3 +73,32 @@ def test_a_damaged_default_is_the_first_of_the_others(weights):
     assert runs.default_run(weights).name == "first"
     (weights / "second" / runs.WEIGHTS_FILE).unlink()  # figures only
     assert runs.default_run(weights).name == "first"
+
+
+def test_weights_are_those_of_the_file_in_the_layout_of_use(tiny_run):
+    model = tiny_run.load_model()
+    expected = create_model(tiny_run.model)
+    kept = load_file(tiny_run.path / runs.WEIGHTS_FILE)
+    expected.load_state_dict(kept)
+    expected = expected.to(memory_format=torch.channels_last)
+    assert not model.training
+    found = model.state_dict()
+    assert kept.keys() == found.keys()
+    assert {value.dtype for value in kept.values()} >= {torch.float16}
+    for name, value in expected.state_dict().items():
+        assert torch.equal(found[name], value)
+        assert (found[name].dtype, found[name].stride()) == (value.dtype, value.stride())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_is_loaded_whole(name, tmp_path):
+    spec = ModelSpec(name, outputs=2, hidden=8)
+    torch.manual_seed(1)
+    expected = create_model(spec).eval()
+    save_file(expected.state_dict(), tmp_path / "weights.safetensors")
+    model = load_network(spec, tmp_path / "weights.safetensors")
+    found = model.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in expected.state_dict().items())
+    buffers = dict(model.named_buffers())
+    assert all(torch.equal(buffers[key], value) for key, value in expected.named_buffers())
