@@ -58,6 +58,7 @@ RUN_SHAPE: Mapping[str, Any] = {
         "cut_short": MayLack(bool),
         "ms_per_image": MayLack(_NUMBER),
         "ms_threads": MayLack(int),
+        "processes": MayLack(int),
         "duration_s": _NUMBER,
         "date": str,
     },

@@ -365,7 +365,7 @@ def test_a_wrong_type_anywhere_is_damage_and_no_crash(folder):
         *(("model", name) for name in json.loads(text)["model"]),
         *(("preprocess", name) for name in json.loads(text)["preprocess"]),
         *(place for place in places if "kinds" in place),
-        *(("training", name) for name in ("cut_short", "ms_per_image", "ms_threads")),
+        *(("training", name) for name in ("cut_short", "ms_per_image", "ms_threads", "processes")),
     }
     assert {place for place, wrong in missed if wrong != "Ellipsis"} == set()
     assert {place for place, _ in missed} <= optional
