@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pneumo_core.errors import PneumoError
-from ui import audit_log, cache, lost_session, state, tour
+from ui import audit_log, cache, lost_session, state, tour, warm_up
 from ui.uploads import keep_in_memory
 from ui.words import common as words
 
@@ -98,6 +98,7 @@ def main() -> None:
             page.run()
         except PneumoError as error:
             st.error(str(error))
+    warm_up.begin(state.current_run())
 
 
 main()

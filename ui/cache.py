@@ -12,6 +12,7 @@ import streamlit as st
 
 from pneumo_core import runs as core_runs
 from pneumo_core.errors import PneumoError
+from ui import warm_up
 from ui.words import common as words
 
 if TYPE_CHECKING:
@@ -157,15 +158,7 @@ def _scores(path: str, sha256: str, temperature: float, split: str, _run: Run) -
 @st.cache_resource(max_entries=3, show_spinner=words.LOADING_MODEL)
 def _detector(path: str, sha256: str, _run: Run) -> PneumoniaDetector:
     del path, sha256
-    import torch
-
-    from pneumo_core.detector import PneumoniaDetector
-
-    # One film takes tens of milliseconds on one thread. Several threads gain little on it, and
-    # where sessions or other programs want the cores they wait for each other: 40 times as long.
-    torch.set_num_threads(1)
-
-    return PneumoniaDetector(_run)
+    return warm_up.load(_run)
 
 
 def _written(run: Run) -> int | None:
