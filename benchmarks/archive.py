@@ -13,10 +13,10 @@ command works on each in a process of its own, with one thread for the network a
 has, and is halted after each part (SIGSTOP) while the forward pass takes its turn: the same run's
 network over half as many squares that are ready, in batches of the same size. What is timed of the
 command is everything between two parts: files opened and decoded, scores, rows, the part on disk;
-the first part, with the start of the process, is left out. Opening takes a thread of its own: how
-much of a second core that is, is told from the process's own time. A sample of the rows is held
-against `PneumoniaDetector.predict`. The files are in the system's cache, as just written. Linux
-only.
+the first part, with the start of the process, is left out. Files are opened on a thread of their
+own, which takes part of a second core: the processor's time for a film, all threads together, is
+given for both. A sample of the rows is held against `PneumoniaDetector.predict`. The files are in
+the system's cache, as just written. Linux only.
 """
 
 import argparse
@@ -61,6 +61,7 @@ class Turns:
         ours: Seconds of the command for a part.
         busy: Seconds of the processor meanwhile, all its threads together.
         bare: Seconds of the forward pass for a part: twice those for half of one.
+        bare_busy: Seconds of the processor for the same.
         resident: Bytes that the command holds after each part, the first included.
     """
 
@@ -68,6 +69,7 @@ class Turns:
     ours: list[float]
     busy: list[float]
     bare: list[float]
+    bare_busy: list[float]
     resident: list[int]
 
 
@@ -96,7 +98,7 @@ def by_turns(archive: Path, films: int, part: int, out: Path) -> Turns:
     model, squares = run.load_model(), _squares(archive, part // 2)
     order = [sys.executable, "-m", "pneumo_core", "predict", "--workers", "1"]
     order += ["--input", str(archive), "--out", str(out), "--part-size", str(part)]
-    turns = Turns(part, [], [], [], [])
+    turns = Turns(part, [], [], [], [], [])
     log = out.parent / "log.txt"
     with log.open("wb") as said, subprocess.Popen(order, cwd=PROJECT_FOLDER, stderr=said) as child:
         try:
@@ -112,7 +114,7 @@ def by_turns(archive: Path, films: int, part: int, out: Path) -> Turns:
                 if number:
                     turns.ours.append(seconds)
                     turns.busy.append(_busy(child.pid) - before)
-                    start = time.perf_counter()
+                    start, before = time.perf_counter(), time.process_time()
                     predict_logits(
                         model,
                         run.preprocess,
@@ -121,6 +123,7 @@ def by_turns(archive: Path, films: int, part: int, out: Path) -> Turns:
                         batch_size=BATCH,
                     )
                     turns.bare.append(2 * (time.perf_counter() - start))
+                    turns.bare_busy.append(2 * (time.process_time() - before))
                 os.kill(child.pid, signal.SIGCONT)
             if child.wait():
                 raise SystemExit(log.read_text(encoding="utf-8"))
@@ -132,14 +135,14 @@ def by_turns(archive: Path, films: int, part: int, out: Path) -> Turns:
 
 def _ratios(kind: str, films: int, turns: Turns) -> Iterator[Ratio]:
     ours, bare = turns.films / median(turns.ours), turns.films / median(turns.bare)
-    second = median(busy / wall for busy, wall in zip(turns.busy, turns.ours, strict=True))
+    own, other = (1000 * median(seconds) / turns.films for seconds in (turns.busy, turns.bare_busy))
     yield Ratio(
         what=f"archive of {films} files, {kind}",
         against="bare forward pass, films a second",
         ratio=median(b / o for o, b in zip(turns.ours, turns.bare, strict=True)),
         bar=">= 0.8" if kind == SMALL else "",
         detail=f"{ours:.0f} and {bare:.0f} films a second in batches of {BATCH}; "
-        f"{len(turns.ours)} turns; the command used {second:.2f} cores",
+        f"of the processor {own:.2f} and {other:.2f} ms a film; {len(turns.ours)} turns",
     )
     early = turns.resident[min(len(turns.resident) - 1, -(-1000 // turns.films) - 1)]
     yield Ratio(
