@@ -24,7 +24,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.measure import alternated, record
+from benchmarks.measure import Ratio, medians, record
 from pneumo_core.files import PROJECT_FOLDER
 from tests.browser.dashboard import FLAGS, PATIENCE, find_chromium
 
