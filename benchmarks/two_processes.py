@@ -6,11 +6,12 @@
 run in the project's folder, on two cores or more and a quiet machine: two threads wait for one
 another thousands of times an epoch, and where other work takes a core, one process of two threads
 falls behind far more than two processes do. A ResNet-18 of half the width, with the small stem, is
-trained at 64 pixels for four epochs on a part of PneumoniaMNIST, by turns by two processes that torchrun starts and by
-one; each epoch trains and validates. Both train the same images in the same batches with the same
-augmentation, by the same code. The first epoch of each start is left out: it sets things up. Losses
-are held against each other, epoch by epoch: they are not equal, for with two processes batch norm
-sees half a batch at a time (tests/test_distributed.py holds both to the same sums elsewhere).
+trained at 64 pixels for four epochs on a part of PneumoniaMNIST, by turns by two processes that
+torchrun starts and by one; each epoch trains and validates. Both train the same images in the same
+batches with the same augmentation, by the same code. The first epoch of each start is left out: it
+sets things up. Losses are held against each other, epoch by epoch: they are not equal, for with two
+processes batch norm sees half a batch at a time (tests/test_distributed.py holds both to the same
+sums elsewhere).
 """
 
 import argparse
