@@ -112,3 +112,7 @@ def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit("The server did not start.")
+
+
+if __name__ == "__main__":
+    main()
