@@ -168,6 +168,27 @@ class Team:
         shared.broadcast_buffers = False
         return shared
 
+    @torch.no_grad()
+    def join_statistics(
+        self, model: nn.Module, average: Mapping[str, Tensor], still: tuple[str, ...]
+    ) -> None:
+        """Batch norm's running statistics become the mean of those of all ranks, in place.
+
+        Once an epoch is enough: their moving average, and the weights', are sums all the same.
+
+        Args:
+            model: The network.
+            average: The moving average of its state.
+            still: How the names of what is frozen begin: it is the same everywhere, and its mean
+                might be rounded.
+        """
+        if self.size == 1:
+            return
+        for name, of_model in model.named_buffers():
+            if of_model.is_floating_point() and not name.startswith(still):
+                for values in (of_model, average[name]):
+                    values.copy_(self.total(values) / self.size)
+
 
 ALONE = Team()
 """A single process."""

@@ -286,7 +286,7 @@ class _Trainer:
         order = torch.Generator().manual_seed(epoch_seed)
 
         train_loss, seen, logits = self._train_epoch(number, passed, order)
-        self._join_statistics()
+        self.team.join_statistics(self.model, self.average.values, self.still)
         kept = self.average.values
         if phase.blend < 1:
             kept = blended(self.begun, kept, phase.blend)
@@ -371,20 +371,6 @@ class _Trainer:
             f"The loss is no longer finite in epoch {len(self.history) + 1}: lower the "
             f"learning rate, e.g. --set phases.{number}.lr={rate / 10:g}."
         )
-
-    @torch.no_grad()
-    def _join_statistics(self) -> None:
-        """Batch norm's running statistics become the mean of those that each process gathered.
-
-        Once an epoch is enough: their moving average, and the weights', are sums all the same.
-        """
-        if self.team.size == 1:
-            return
-        for name, of_model in self.model.named_buffers():
-            # Frozen ones are the same everywhere, and a mean might be rounded.
-            if of_model.is_floating_point() and not name.startswith(self.still):
-                for values in (of_model, self.average.values[name]):
-                    values.copy_(self.team.total(values) / self.team.size)
 
     def _logits_of(self, kept: Mapping[str, Tensor]) -> np.ndarray:
         """Validation logits of the weights that would be kept; the trained ones are put back."""
