@@ -16,7 +16,7 @@ from pneumo_core.losses import Loss
 from pneumo_core.preprocess import Preprocess
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
-DEFAULT_RECIPE = "pneumolens"
+DEFAULT_RECIPE = "pneumolens-wide"
 
 Schedule = Literal["constant", "cosine", "plateau"]
 Sampler = Literal["shuffled", "balanced"]
