@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pneumo_core.augment import Augmentation
     from pneumo_core.losses import Loss
+    from pneumo_core.recipe import Recipe
 
 SPLITS = ("val", "test")
 
@@ -163,7 +164,7 @@ def _training(run: Run) -> str:
         ("Optimiser", f"{recipe.optimiser}, weight decay {recipe.weight_decay:g}, "
          f"{recipe.batch_size} films a step"),
         ("Epochs", phases),
-        ("Epoch kept", f"{kept}, by {recipe.select} on validation{_cut(training)}"),
+        ("Epoch kept", f"{kept}, {_why_kept(recipe)}{_cut(training)}"),
         ("Average of weights", f"decay {recipe.ema:g}" if recipe.ema else "none"),
         ("Loss", _by_phase(losses)),
         ("Augmentation", _by_phase(changes)),
@@ -172,6 +173,12 @@ def _training(run: Run) -> str:
         ("Date", training["date"]),
     ]  # fmt: skip
     return markdown.table([("", ""), *rows])
+
+
+def _why_kept(recipe: "Recipe") -> str:
+    if recipe.phases[-1].keep_last:
+        return "the last of its phase"
+    return f"by {recipe.select} on validation"
 
 
 def _cut(training: Mapping[str, Any]) -> str:

@@ -245,6 +245,8 @@ def test_what_only_some_phases_do_is_said(tiny_run):
     recipe = {**tiny_run.recipe, "phases": [first, second]}
     found = rows(section(model_card(replace(tiny_run, recipe=recipe)), "Training"))
     (changes,), (losses,), (epochs,) = (found[key] for key in ("Augmentation", "Loss", "Epochs"))
+    (kept,) = rows(section(model_card(replace(tiny_run, recipe=recipe)), "Training"))["Epoch kept"]
+    assert kept == f"{tiny_run.training['best_epoch']}, the last of its phase"
     (before,) = rows(section(model_card(tiny_run), "Training"))["Augmentation"]
     assert changes == f"rotate 7; {before}"
     assert losses.startswith("focal, label smoothing 0; cross_entropy")

@@ -15,7 +15,7 @@ from pneumo_core.operating_point import threshold_words
 from ui import cache, threshold_sections
 from ui.data_missing import offer_download
 from ui.models_kinds import kinds
-from ui.models_recipe import facts, kept_epochs
+from ui.models_recipe import facts, kept_epochs, why_kept
 from ui.threshold_data import of_run
 from ui.threshold_show import as_text, show
 from ui.words import models as words
@@ -27,12 +27,12 @@ def training(row: ModelRow) -> None:
     """What was measured in each epoch."""
     run = row.run
     history = training_history(run)
-    metric = run.recipe.get("select")
     kept = kept_epochs(run)
     best = ", ".join(map(str, kept))
     text = {"best": best, "epochs": run.training["epochs"]}
     line = words.TRAINING_LINE if len(kept) == 1 else words.MEMBERS_LINE
-    lines = [line.format(metric=words.METRICS.get(metric, metric), count=len(kept), **text)]
+    why = why_kept(run)
+    lines = [line.format(why=why, count=len(kept), **text)]
     if run.training.get("cut_short", False):
         lines.append(words.CUT_SHORT_LINE)
     if history["phase"].nunique() > 1:

@@ -46,13 +46,8 @@ def facts(row: ModelRow) -> Iterator[tuple[str, str]]:
         "phases",
         "  \n".join(f"{i}. {text}" if numbered else text for i, text in enumerate(phases, 1)),
     )
-    metric = words.METRICS[recipe.select]
-    yield (
-        "keeping",
-        words.KEPT.format(
-            best=", ".join(map(str, kept_epochs(run))), epochs=training["epochs"], metric=metric
-        ),
-    )
+    kept = ", ".join(map(str, kept_epochs(run)))
+    yield "keeping", words.KEPT.format(best=kept, epochs=training["epochs"], why=why_kept(run))
     serving = [words.TEMPERATURE.format(temperature=run.temperature)]
     yield "serving", "; ".join(serving + [words.FLIPPED] * run.flip_average)
     yield "run", _ran(row)
@@ -122,6 +117,14 @@ def phase_words(phase: Phase, recipe: Recipe) -> str:
     if phase.augmentation is not None:
         parts.append(augmentation_words(phase.augmentation))
     return "; ".join(parts)
+
+
+def why_kept(run: Run) -> str:
+    """Why a run kept the epoch that it kept; its recipe may be of another version."""
+    if any(phase.get("keep_last") for phase in run.recipe.get("phases", ())[-1:]):
+        return words.LAST_EPOCH
+    metric = run.recipe.get("select")
+    return words.BEST_EPOCH.format(metric=words.METRICS.get(metric, metric))
 
 
 def _network(row: ModelRow) -> str:

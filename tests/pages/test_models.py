@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from pneumo_core.runs import Run, read_run
 from tests.model_runs import made_scores, write_run
 from tests.pages.conftest import OpenPage, words_of
 from ui.models_compare import auc_sentence
-from ui.models_recipe import augmentation_words, input_words, loss_words, phase_words
+from ui.models_recipe import augmentation_words, input_words, loss_words, phase_words, why_kept
 from ui.words import models as words
 
 PUBLISHED = {"auc": 0.9, "confusion": [30, 10, 4, 36], "note": "its best epoch was chosen on test"}
@@ -224,7 +225,7 @@ def test_without_such_a_pair_a_sentence_says_which_recipes_are(
 
 def test_training_names_the_epoch_that_was_kept(tab: Tab, tiny_app: Run) -> None:
     best = tiny_app.training["best_epoch"]
-    assert f"Epoch **{best}** of 6 was kept, the one with the best loss" in words_of(
+    assert f"Epoch **{best}** of 6 was kept: the best loss on validation" in words_of(
         tab("training")
     )
 
@@ -358,7 +359,7 @@ def test_where_no_test_is_possible_it_says_so() -> None:
     )
 
 
-def test_recipes_in_words() -> None:
+def test_recipes_in_words(tiny_run: Run) -> None:
     from pneumo_core.augment import Augmentation
     from pneumo_core.losses import Loss
     from pneumo_core.preprocess import Preprocess
@@ -381,6 +382,17 @@ def test_recipes_in_words() -> None:
         "teaches, 70 % is kept; "
         "blurred by up to 2 pixels, without blur, and without noise, in 50 % of cases"
     )
+    kept = [
+        replace(tiny_run, recipe=each)
+        for each in (
+            {"select": "val_f1", "phases": [{}]},
+            {"select": "val_f1", "phases": [{}, {"keep_last": True}]},
+        )
+    ]
+    assert [why_kept(run) for run in kept] == [
+        "the best F1 on validation",
+        "the last, as the recipe has it",
+    ]
     assert loss_words(Loss("focal", balanced=True)) == (
         "focal, exponent 2, classes weighed by their rarity"
     )

@@ -134,13 +134,10 @@ TABS = {
 CURVE_TITLES = {"loss": "Loss", "auc": "AUC", "accuracy": "Accuracy at 0.5"}
 CURVE_LEGEND = ("Training", "Validation", "Epoch kept")
 CURVES_OF = "Loss, AUC and accuracy of {title} over {epochs} epochs; kept: {best}."
-TRAINING_LINE = (
-    "Epoch **{best}** of {epochs} was kept, the one with the best {metric} on validation."
-)
-MEMBERS_LINE = (
-    "The mean of {count} networks. Each kept its epoch with the best {metric} on validation: "
-    "**{best}**."
-)
+TRAINING_LINE = "Epoch **{best}** of {epochs} was kept: {why}."
+MEMBERS_LINE = "The mean of {count} networks. Kept of each: epoch **{best}**, {why}."
+BEST_EPOCH = "the best {metric} on validation"
+LAST_EPOCH = "the last, as the recipe has it"
 CUT_SHORT_LINE = "It was ended by hand: the recipe had more epochs to come."
 PHASES_LINE = "Shaded: every second phase, with its own learning rate and frozen stages."
 METRICS = {
@@ -254,7 +251,7 @@ DRAWN = "both classes drawn equally often"
 PATIENCE = "stopped after {count} epochs without gain"
 KEEPS_LAST = "its last epoch is kept"
 BLENDED = "of what it teaches, {share:.0f} % is kept"
-KEPT = "{best} of {epochs}, by {metric} on validation"
+KEPT = "{best} of {epochs}: {why}"
 TEMPERATURE = "logits divided by a temperature of {temperature:.2f}, fitted on validation"
 FLIPPED = "the film and its mirror image averaged"
 SEED = "seed {seeds}"
