@@ -66,7 +66,8 @@ def page_part(result: dict) -> str:
         f"{machine['cores']} cores of {machine['processor']}, torch {machine['torch']}, "
         f"load average {machine['load_average']} at the end."
     )
-    return "\n\n".join([table(rows), *(f"- {note}" for note in result["notes"]), f"- {where}"])
+    notes = "\n".join(f"- {note}" for note in [*result["notes"], where])
+    return f"{table(rows)}\n\n{notes}"
 
 
 if __name__ == "__main__":

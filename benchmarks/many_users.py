@@ -16,7 +16,6 @@ follow from an assumption that is written beside them.
 import argparse
 import io
 import os
-import re
 import statistics
 import tempfile
 import threading
@@ -67,6 +66,8 @@ class User:
 
     def come(self) -> None:
         """Open Predict, where nothing is uploaded yet."""
+        # The server closes an idle connection, perhaps while the next upload is on its way.
+        self.web.headers["Connection"] = "close"
         # The answer brings the cookie that an upload is believed by.
         self.web.get(f"{self.address}/_stcore/health", timeout=FOREVER)
         self._run(ClientState(page_name="predict"))
@@ -135,7 +136,7 @@ def main() -> None:
 
     films = large_films(3 + options.users * (1 + options.films))
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "server.log") as address:
-        server = family()[-1] if len(family()) == 2 else _listening(urlsplit(address).port or 0)
+        server = _listening(urlsplit(address).port or 0)
         first = User(address, _socket(address))
         first.come()
         for film in films[:3]:
@@ -239,7 +240,8 @@ def _socket(address: str) -> ClientConnection:
 def _listening(port: int) -> int:
     """The child of this process that serves a port."""
     for pid in family()[1:]:
-        if re.search(rf"--server\.port\0{port}\0", Path(f"/proc/{pid}/cmdline").read_text()):
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        if "--server.port" in words and str(port) in words:
             return pid
     raise RuntimeError("the server has ended")
 
