@@ -22,13 +22,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pneumo_core import CLASS_NAMES
 from pneumo_core.archive_list import printable
-from pneumo_core.calibration import probability
 from pneumo_core.errors import ImageError
 from pneumo_core.evaluation import predict_logits
 from pneumo_core.images import file_bytes, read_image
 from pneumo_core.preprocess import Preprocess
+from pneumo_core.verdict import verdict
 
 if TYPE_CHECKING:
     from torch import nn
@@ -216,9 +215,9 @@ def _judged(
     run: "Run", model: "nn.Module", device: torch.device, films: Sequence[_Opened]
 ) -> list[Row]:
     squares = [film.square for film in films if film.square is not None]
-    found: Iterator[tuple[float, float]] = iter(())
+    logits: Iterator[float] = iter(())
     if squares:
-        logits = predict_logits(
+        together = predict_logits(
             model,
             run.preprocess,
             np.stack(squares),
@@ -226,26 +225,24 @@ def _judged(
             device=device,
             batch_size=len(squares),
         )
-        found = zip(logits.tolist(), probability(logits, run.temperature).tolist(), strict=True)
-    point = run.operating_point
-    zones = run.zones.around(point.threshold)
+        logits = iter(together.tolist())
     rows = []
     for film in films:
         if film.size is None:
             error = printable(film.error or "")
             rows.append(Row(film.number, printable(film.name), error=error))
             continue
-        logit, chance = next(found)
+        said = verdict(run, next(logits))
         rows.append(
             Row(
                 number=film.number,
                 file=printable(film.name),
-                probability=chance,
-                logit=logit,
-                prediction=CLASS_NAMES[int(chance >= point.threshold)],
-                zone=zones.zone(chance),
-                threshold=point.threshold,
-                operating_point=point.name,
+                probability=said.probability,
+                logit=said.logit,
+                prediction=said.prediction,
+                zone=said.zone,
+                threshold=said.threshold,
+                operating_point=said.operating_point,
                 width=film.size[0],
                 height=film.size[1],
                 kind=film.kind,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pneumo_core.architectures import ModelSpec, members_of, pneumonia_logit, stage_module
+from pneumo_core.evaluation import evaluating
 from pneumo_core.features import recording
 
 
@@ -114,15 +115,11 @@ def at_rest(model: nn.Module) -> Iterator[None]:
 
     A caller may be in inference mode, whose tensors can take no part in autograd.
     """
-    modes = [(module, module.training) for module in model.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
         try:
-            model.eval()
             model.requires_grad_(False)
             yield
         finally:
-            for module, mode in modes:
-                module.training = mode
             for parameter, flag in flags:
                 parameter.requires_grad_(flag)
