@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.explanations import machine, timed
+from benchmarks.explanations import timed
+from benchmarks.measure import machine
 from pneumo_core.archive import candidates
 from pneumo_core.batch import TOGETHER, read_batch
 from pneumo_core.detector import PneumoniaDetector
@@ -64,7 +65,7 @@ def main() -> None:
         print(f"{name:30}{wall:14.1f}{busy:12.1f}{ratio:12.1f}")
     if options.json:
         report = {"run": detector.run.name, "images": options.images, "results": results}
-        report |= {"rounds": rounds, **machine()}
+        report |= {"rounds": rounds, "threads": torch.get_num_threads(), **machine()}
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 

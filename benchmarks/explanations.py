@@ -15,8 +15,6 @@ Nothing passes or fails here.
 import argparse
 import io
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +24,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.measure import machine
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.explain import METHODS
 from pneumo_core.explain_audit import best_reading
@@ -64,7 +63,7 @@ def main() -> None:
         print(f"{name:34}{wall:12.3f}{busy:12.3f}{ratio:13.2f}")
     if options.json:
         report = {"run": detector.run.name, "method": method, "layer": layer, "results": results}
-        report |= {"rounds": rounds, **machine()}
+        report |= {"rounds": rounds, "threads": torch.get_num_threads(), **machine()}
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
@@ -115,17 +114,6 @@ def result(name: str, rounds: list[dict[str, tuple[float, float]]]) -> dict[str,
         "seconds": float(wall),
         "processor_seconds": float(busy),
         "to_a_verdict": float(ratio),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    return {
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
-        "system": platform.platform(),
-        "torch": torch.__version__,
     }
 
 

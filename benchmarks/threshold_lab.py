@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.measure import processor
 from pneumo_core.confusion import figures_at, threshold_table
 from pneumo_core.intervals import auc_delong
 from pneumo_core.metrics import summary
@@ -159,11 +160,8 @@ def print_table(results: dict[str, dict[str, float]], drawn: list[str]) -> None:
 
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.is_file() else []
-    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
     return {
-        "cpu": model or platform.processor(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
