@@ -119,3 +119,12 @@ def real_dataset(name: str, split_rule: str = "official") -> Dataset:
     except DataError as error:
         pytest.skip(f"needs real data: {error}")
     return load_dataset(name, split_rule=split_rule)
+
+
+@pytest.fixture
+def no_weights(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A weights folder that is not there yet; the data are the tiny ones, the folder a new one."""
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "weights"

@@ -335,13 +335,10 @@ def test_validation_in_shares_is_bit_for_bit_that_of_one(by_two, tiny_data):
 
 
 @pytest.fixture
-def weights(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def weights(no_weights: Path) -> Path:
     """An empty weights folder; the recipe `tiny.yaml` lies in the working folder."""
-    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
-    monkeypatch.chdir(tmp_path)
     Path("tiny.yaml").write_text(RECIPE, encoding="utf-8")
-    return tmp_path / "weights"
+    return no_weights
 
 
 def _started(data: Path, *arguments: str) -> subprocess.Popen[str]:
