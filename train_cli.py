@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import (
+    STOPPED,
     DataError,
     LostProcessError,
     PneumoError,
@@ -39,9 +40,6 @@ examples:
   python train_cli.py --resume                    go on after a stop, to the same result
   torchrun --nproc-per-node 2 train_cli.py        by two processes: docs/training.md
 """
-
-STOPPED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

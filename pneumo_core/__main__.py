@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import PneumoError
+from pneumo_core.errors import STOPPED, PneumoError
 from pneumo_core.predict_cli import add_arguments as add_predict
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pneumo_core: {error.strerror or error}: {place}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return STOPPED
 
 
 def _evaluate(options: argparse.Namespace) -> int:

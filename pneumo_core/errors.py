@@ -1,5 +1,8 @@
 """Errors a user can cause. Each message is one sentence that says what to do."""
 
+STOPPED = 130
+"""Exit status of a command after Ctrl-C, as shells have it."""
+
 
 class PneumoError(Exception):
     """Base of all errors whose message is meant for the user as it stands."""

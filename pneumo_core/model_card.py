@@ -223,10 +223,10 @@ def _figures(run: Run) -> str:
     return (
         f"At the default operating point, “{point.name}”: a film is called pneumonia from a "
         f"probability of {threshold_words(point.threshold)}, {point.rule}, chosen on "
-        f"{split_words(point.split)}. Epoch, temperature and thresholds were chosen on validation; "
-        "test was scored once for this run. Brackets hold 95 % intervals: Wilson's for shares, "
-        "DeLong's for the AUC, the bootstrap's for the average precision; films of one patient do "
-        "not count as "
+        f"{split_words(point.split)}. Temperature and thresholds were chosen on validation, "
+        "nothing was on test: it was scored once for this run. Brackets hold 95 % intervals: "
+        "Wilson's for shares, DeLong's for the AUC, the bootstrap's for the average precision; "
+        "films of one patient do not count as "
         f"independent.\n\n{markdown.table([header, *rows])}\n\n"
         f"PPV, NPV and accuracy hold only where {100 * share:.1f} % have pneumonia, as on test."
     )

@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pneumo_core import NOTICE
-from pneumo_core.errors import DataError, PneumoError
+from pneumo_core.errors import STOPPED, DataError, PneumoError
 
 if TYPE_CHECKING:
     import torch
 
     from pneumo_core.archive_job import Job
     from pneumo_core.runs import Run
-
-STOPPED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 BATCH = 32
 """Films that go through the network together: on CPUs more are no faster."""

@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo_core import NOTICE, PneumoniaDetector, archive_scores, predict_cli
+from pneumo_core import NOTICE, PneumoniaDetector, archive_scores
 from pneumo_core.__main__ import main
 from pneumo_core.archive_list import names_in
+from pneumo_core.errors import STOPPED
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.runs import Run
 from tests.archive_kills import MOMENTS
@@ -269,7 +270,7 @@ def test_a_polite_kill_says_how_to_go_on(archive, straight, tmp_path, monkeypatc
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
         patch.setattr(archive_scores, "predict_logits", killed)
-        assert score(archive, out, "--workers", "1") == predict_cli.STOPPED
+        assert score(archive, out, "--workers", "1") == STOPPED
     said = capsys.readouterr().err.splitlines()[-1]
     there = len(list(out.glob("scores/part-*")))
     assert said == f"Stopped; {there} of 6 parts are there. The same command goes on."

@@ -24,14 +24,14 @@ import train_cli
 from pneumo_core.architectures import ModelSpec
 from pneumo_core.checkpoint import load_checkpoint
 from pneumo_core.class_report import report_text
-from pneumo_core.errors import DataError, RecipeError
+from pneumo_core.errors import STOPPED, DataError, RecipeError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.pretrained import PretrainedReport
 from pneumo_core.progress_bar import ProgressBar
 from pneumo_core.recipe import load_recipe
 from pneumo_core.runs import read_run
 from pneumo_core.training import Progress
-from train_cli import STOPPED, main
+from train_cli import main
 
 RECIPE = """\
 title: Tiny CNN

@@ -2,9 +2,9 @@
 
 TITLE = "Models"
 INTRO = (
-    "Every trained model here on test, beside what its source published. Epoch, calibration and "
-    "threshold were chosen on validation. To choose among models go by validation too: the best "
-    "of many on test is partly luck."
+    "Every trained model here on test, beside what its source published. Calibration and threshold "
+    "were chosen on validation. To choose among models go by validation too: the best of many on "
+    "test is partly luck."
 )
 SETS = (
     "Models are compared on the same test images only. {titles} are different images, so no test "
