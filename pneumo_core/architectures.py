@@ -69,6 +69,7 @@ class Architecture:
         variants: the values of `ModelSpec.variant` it knows.
         pretrained: name of the ImageNet weights that fit it, as torchvision calls them; "" for
             none.
+        left_out: modules of the network that those weights are of, and this one does without.
         mean, std: the normalisation, on pixels in [0, 1], that these weights expect.
     """
 
@@ -82,6 +83,7 @@ class Architecture:
     minimum_size: int = 32
     variants: tuple[str, ...] = ("torchvision",)
     pretrained: str = ""
+    left_out: tuple[str, ...] = ()
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -257,6 +259,13 @@ _RESNET = {
     "cam_stages": ("layer1", "layer2", "layer3", "layer4"),
     "cam_layer": "layer4",
 }
+_RESNET_C4 = {
+    "stages": _named("conv1 bn1 layer1 layer2 layer3", prefix="", head="fc"),
+    "cam_stages": ("layer1", "layer2", "layer3"),
+    "cam_layer": "layer3",
+    "left_out": ("layer4",),
+    "minimum_size": 16,
+}
 _DENSENET = {
     "stages": _named(
         "conv0 norm0 denseblock1 transition1 denseblock2 transition2 denseblock3 transition3 "
@@ -285,6 +294,13 @@ _REGISTERED = (
         **_RESNET,
         pretrained="resnet50",
         variants=("torchvision", "keras"),
+    ),
+    Architecture(
+        "resnet18_c4",
+        "ResNet-18 without its last stage",
+        _built_by("resnet18_c4"),
+        **_RESNET_C4,
+        pretrained="resnet18",
     ),
     Architecture(
         "resnet18_cbam",

@@ -4,6 +4,7 @@ Every effect is drawn from the generator that is handed in, so that a run can be
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,10 +32,15 @@ class Augmentation:
         noise: Largest standard deviation of added Gaussian noise, as a share of full scale.
         blur: Largest standard deviation of a Gaussian blur, in pixels.
         coarsen: Probability of taking the image down to half to nine tenths and up again.
+        pixelate: Probability of taking it down to four to nine tenths and up again in visible
+            squares.
         erase: Probability of covering a rectangle of 2 to 20 % of the area with the mean.
         invert: Probability of swapping black and white.
         spare: Probability that an image is spared blur, and another that it is spared noise: where
             both are strong, a network must still see films as they come.
+        on_square: Whether blur, noise and the loss of detail (coarsen, pixelate) befall the square
+            before it is enlarged to the input, and their pixels are the square's: what spoils a
+            film of 28 pixels spoils it there, however large an input is made of it.
     """
 
     rotate: float = 0.0
@@ -49,15 +55,17 @@ class Augmentation:
     noise: float = 0.0
     blur: float = 0.0
     coarsen: float = 0.0
+    pixelate: float = 0.0
     erase: float = 0.0
     invert: float = 0.0
     spare: float = 0.0
+    on_square: bool = False
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not math.isfinite(value) or value < 0:
                 raise RecipeError(f"augmentation: {name} must be a number of at least 0.")
-        for name in ("flip", "coarsen", "erase", "invert", "spare"):
+        for name in ("flip", "coarsen", "pixelate", "erase", "invert", "spare"):
             if getattr(self, name) > 1:
                 raise RecipeError(f"augmentation: {name} is a probability, at most 1.")
         # Beyond these an image shrinks to nothing or is pulled to a line.
@@ -67,7 +75,12 @@ class Augmentation:
             raise RecipeError("augmentation: shear must be below 90 degrees.")
 
     def __call__(
-        self, images: Tensor, generator: Generator, batch: int | None = None, first: int = 0
+        self,
+        images: Tensor,
+        generator: Generator,
+        batch: int | None = None,
+        first: int = 0,
+        enlarged: Callable[[Tensor], Tensor] = lambda images: images,
     ) -> Tensor:
         """Change a batch, or a part of one just as the whole would change it.
 
@@ -76,14 +89,19 @@ class Augmentation:
             generator: Source of all randomness, on the same device as the images.
             batch: Size of the batch that the images are part of; None where they are all of it.
             first: Place of the first of them in that batch.
+            enlarged: What takes the images to the input size, as `Preprocess.enlarged` does.
 
         Returns:
-            float32 (N, 1, H, W) in [0, 1].
+            float32 (N, 1, S, S) in [0, 1], as large as `enlarged` makes them.
         """
         draw = _Draw(images, generator, batch or len(images), first)
-        images = self._moved(images, draw)
+        if self.on_square:
+            images = self._degraded(images, draw).clamp(0, 1)
+        images = self._moved(enlarged(images), draw)
         images = self._regraded(images, draw)
-        return self._degraded(images, draw).clamp(0, 1)
+        if not self.on_square:
+            images = self._degraded(images, draw)
+        return images.clamp(0, 1)
 
     def _moved(self, images: Tensor, draw: "_Draw") -> Tensor:
         if not any((self.rotate, self.shift, self.zoom, self.stretch, self.shear, self.flip)):
@@ -124,12 +142,11 @@ class Augmentation:
 
     def _degraded(self, images: Tensor, draw: "_Draw") -> Tensor:
         if self.coarsen:
-            size = images.shape[-2:]
-            share = 0.5 + 0.4 * torch.rand((), generator=draw.generator, device=images.device)
-            small = [max(1, round(side * float(share))) for side in size]
-            coarse = F.interpolate(images, small, mode="bilinear", antialias=True)
-            coarse = F.interpolate(coarse, size, mode="bilinear")
+            coarse = _coarse(images, draw, least=0.5, back="bilinear")
             images = torch.where(draw.spread(draw.happens(self.coarsen)) > 0, coarse, images)
+        if self.pixelate:
+            coarse = _coarse(images, draw, least=0.4, back="nearest")
+            images = torch.where(draw.spread(draw.happens(self.pixelate)) > 0, coarse, images)
         if self.blur:
             images = _blurred(images, self._strength(self.blur, draw), draw)
         if self.noise:
@@ -173,6 +190,15 @@ class _Draw:
     def spread(self, values: Tensor) -> Tensor:
         """Values (batch,) of the whole batch -> (N, 1, 1, 1) of the images at hand."""
         return self.own(values).view(-1, 1, 1, 1)
+
+
+def _coarse(images: Tensor, draw: _Draw, least: float, back: str) -> Tensor:
+    """Images taken down to one share of their sides, of `least` to 0.9, and up again."""
+    size = images.shape[-2:]
+    share = least + (0.9 - least) * torch.rand((), generator=draw.generator, device=images.device)
+    small = [max(1, round(side * float(share))) for side in size]
+    coarse = F.interpolate(images, small, mode="bilinear", antialias=True)
+    return F.interpolate(coarse, size, mode=back)
 
 
 def _blurred(images: Tensor, sigma: Tensor, draw: _Draw) -> Tensor:

@@ -150,8 +150,10 @@ class Images:
 
     def train_inputs(self, chosen: Tensor, drawn: Generator, part: slice = slice(None)) -> Tensor:
         """Inputs (n, C, S, S) of the training images at these positions, or a part, augmented."""
-        images = self.preprocess.resized(self.squares[chosen[part].to(self.device)])
-        images = self.augmentation(images, drawn, len(chosen), part.start or 0)
+        grey = self.preprocess.grey(self.squares[chosen[part].to(self.device)])
+        images = self.augmentation(
+            grey, drawn, len(chosen), part.start or 0, self.preprocess.enlarged
+        )
         inputs = self.preprocess.normalised(images)
         return inputs.contiguous(memory_format=torch.channels_last)
 

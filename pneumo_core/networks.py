@@ -225,6 +225,21 @@ def resnet18(spec: "ModelSpec") -> nn.Module:
     return _finish_resnet(torchvision.models.resnet18(num_classes=1), spec)
 
 
+def resnet18_c4(spec: "ModelSpec") -> nn.Module:
+    """Build torchvision's ResNet-18 up to its third stage: a quarter of the weights.
+
+    Detectors call such a backbone C4, after the last convolutions it keeps. What helps when
+    ImageNet's weights are taken to medical images are the lower layers (Raghu et al.,
+    "Transfusion", NeurIPS 2019).
+    """
+    from pneumo_core.vision import torchvision
+
+    model = torchvision.models.resnet18(num_classes=1)
+    model.layer4 = nn.Identity()
+    model.fc = nn.Linear(256, 1)
+    return _finish_resnet(model, spec)
+
+
 def resnet18_half(spec: "ModelSpec") -> nn.Module:
     """Build a ResNet-18 of half the width: a quarter of the weights and of the work."""
     from pneumo_core.vision import torchvision

@@ -128,9 +128,16 @@ class Preprocess:
         Returns:
             float32 (N, 1, input_size, input_size) in [0, 1].
         """
+        return self.enlarged(self.grey(squares))
+
+    def grey(self, squares: Tensor) -> Tensor:
+        """Squares uint8 (N, S, S) as grey values, float32 (N, 1, S, S) in [0, 1]."""
+        return squares.unsqueeze(1).float() / 255
+
+    def enlarged(self, grey: Tensor) -> Tensor:
+        """Take grey values of squares, float32 (N, 1, S, S), to the input size."""
         from torch.nn import functional as F
 
-        grey = squares.unsqueeze(1).float() / 255
         if self.square_size == self.input_size:
             return grey
         size = (self.input_size, self.input_size)

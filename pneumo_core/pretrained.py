@@ -175,11 +175,15 @@ def _fit(
 ) -> dict[str, Tensor]:
     """Return the tensors that go into the model; raise RecipeError for any that should not be."""
     expected = model.state_dict()
-    heads = (ARCHITECTURES[spec.architecture].stages["head"] + ".", "AuxLogits.")
+    architecture = ARCHITECTURES[spec.architecture]
+    unused = tuple(
+        f"{module}."
+        for module in (architecture.stages["head"], "AuxLogits", *architecture.left_out)
+    )
     first = next(name for name, module in model.named_modules() if isinstance(module, nn.Conv2d))
     fitting = {}
     for name, given in state.items():
-        if name.startswith(heads):
+        if name.startswith(unused):
             continue
         if name not in expected:
             raise RecipeError(f"{origin} does not fit {spec.architecture}: it has {name}.")

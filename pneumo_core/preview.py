@@ -136,7 +136,9 @@ def _block(
         return _Block(heading, ("Plain",), names, _greys(plain.transpose(0, 1)))
     # Anew for each block, so that phases can be compared on the same draws.
     generator = torch.Generator().manual_seed(seed)
-    shown = torch.cat([plain, *(augmentation(plain, generator) for _ in range(views))], dim=1)
+    grey = preprocess.grey(squares)
+    changed = [augmentation(grey, generator, enlarged=preprocess.enlarged) for _ in range(views)]
+    shown = torch.cat([plain, *changed], dim=1)
     columns = ("Plain", *(f"View {i + 1}" for i in range(views)))
     return _Block(heading, names, columns, _greys(shown))
 
@@ -146,7 +148,11 @@ def _greys(images: torch.Tensor) -> np.ndarray:
 
 
 def _in_words(augmentation: Augmentation) -> str:
-    effects = [f"{name} {value:g}" for name, value in vars(augmentation).items() if value]
+    effects = [
+        name if value is True else f"{name} {value:g}"
+        for name, value in vars(augmentation).items()
+        if value
+    ]
     return ", ".join(effects) or "without augmentation: every epoch shows the plain films"
 
 

@@ -101,6 +101,17 @@ def test_half_the_width_is_a_quarter_of_the_weights_of_every_convolution_but_the
     assert half == {name: (count // 4, stride) for name, (count, stride) in whole.items()}
 
 
+def test_without_its_last_stage_a_resnet_keeps_the_others():
+    whole, short = (create_model(ModelSpec(name)) for name in ("resnet18", "resnet18_c4"))
+    expected = parameters(whole) - parameters(whole.layer4) - (512 + 1) + (256 + 1)
+    assert parameters(short) == expected
+    short.load_state_dict(whole.state_dict() | short.fc.state_dict(prefix="fc."), strict=False)
+    x = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        whole.eval().layer4, whole.fc = nn.Identity(), short.fc
+        assert torch.equal(short.eval()(x), whole(x))
+
+
 def test_parameters_of_our_own_networks():
     widths = [64, 64, 128, 128, 256, 256, 512, 512]
     attention = sum(2 * w * (w // 16) + w // 16 + w + 2 * 7 * 7 for w in widths)
@@ -133,7 +144,7 @@ def test_the_small_stem_leaves_out_two_halvings(name):
     spec = ModelSpec(name, channels=1, stem="small")
     shapes, _ = stage_shapes(create_model(spec).eval(), spec, 32)
     last = ARCHITECTURES[name].cam_stages[-1]
-    side = 8 if name == "squeezenet1_1" else 4
+    side = 8 if name in ("squeezenet1_1", "resnet18_c4") else 4
     assert shapes[last][2:] == (side, side)
     assert cam_stage(spec) == last
     check_input_size(spec, 8)

@@ -24,6 +24,7 @@ EVERYTHING = Augmentation(
     noise=0.05,
     blur=1.0,
     coarsen=0.3,
+    pixelate=0.2,
     erase=0.3,
     invert=0.2,
     spare=0.3,
@@ -311,9 +312,26 @@ def test_coarsening_goes_down_to_half_to_nine_tenths_and_up_again():
     assert found == set(range(10, 19))
 
 
-def test_coarsening_happens_as_often_as_asked():
+def test_pixelation_leaves_squares_of_one_grey():
+    images = noise_images(1, 20)
+
+    def squares(side: int) -> Tensor:
+        small = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+        nearest = [math.floor(pixel * side / 20) for pixel in range(20)]
+        return small[:, :, nearest][:, :, :, nearest]
+
+    found = set()
+    for seed in range(60):
+        result = Augmentation(pixelate=1)(images, seeded(seed))
+        found |= {s for s in range(1, 21) if torch.allclose(result, squares(s), atol=1e-6)}
+    assert found == set(range(8, 19))
+
+
+@pytest.mark.parametrize("effect", ["coarsen", "pixelate"])
+def test_detail_is_lost_as_often_as_asked(effect):
     images = noise_images(1, 8).expand(2000, -1, -1, -1)
-    changed = (Augmentation(coarsen=0.25)(images, seeded()) != images).any(dim=3).any(dim=2)
+    lossy = Augmentation(**{effect: 0.25})
+    changed = (lossy(images, seeded()) != images).any(dim=3).any(dim=2)
     assert changed.float().mean().item() == pytest.approx(0.25, abs=0.04)
 
 
@@ -375,6 +393,36 @@ def test_sparing_none_draws_what_it_always_drew():
     assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=other))
 
 
+# On the square, before it is enlarged
+
+
+def enlarged(images: Tensor) -> Tensor:
+    return F.interpolate(images, scale_factor=4, mode="bilinear")
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [{"noise": 0.1}, {"blur": 2.0}, {"coarsen": 1.0}, {"pixelate": 1.0}, {"erase": 1.0}],
+    ids=lambda effect: next(iter(effect)),
+)
+def test_what_spoils_the_square_is_enlarged_with_it(effect):
+    images = noise_images(6, 8)
+    spoilt = Augmentation(**effect)(images, seeded())
+    found = Augmentation(**effect, on_square=True)(images, seeded(), enlarged=enlarged)
+    assert torch.allclose(found, enlarged(spoilt), atol=1e-6)
+    later = Augmentation(**effect)(images, seeded(), enlarged=enlarged)
+    assert (later - found).abs().max() > 0.05, "on the input the same strength is another effect"
+
+
+@pytest.mark.parametrize("effect", [{"rotate": 20.0}, {"flip": 1.0}, {"gamma": 0.8}])
+@pytest.mark.parametrize("on_square", [False, True])
+def test_geometry_and_greys_are_changed_at_the_size_of_the_input(effect, on_square):
+    images = noise_images(6, 8)
+    expected = Augmentation(**effect)(enlarged(images), seeded())
+    found = Augmentation(**effect, on_square=on_square)(images, seeded(), enlarged=enlarged)
+    assert torch.equal(found, expected)
+
+
 # All together
 
 
@@ -424,6 +472,7 @@ def test_the_batch_is_not_changed_in_place():
         ({"blur": math.inf}, "blur must be a number of at least 0"),
         ({"flip": 1.01}, "flip is a probability, at most 1"),
         ({"coarsen": 2}, "coarsen is a probability, at most 1"),
+        ({"pixelate": 2}, "pixelate is a probability, at most 1"),
         ({"erase": 2}, "erase is a probability, at most 1"),
         ({"spare": 2}, "spare is a probability, at most 1"),
         ({"invert": 2}, "invert is a probability, at most 1"),

@@ -85,6 +85,17 @@ def test_what_stays_random_is_named_by_the_largest_module(tmp_path):
     assert missing == expected
 
 
+def test_a_network_without_a_stage_takes_the_rest_of_the_whole_ones_weights(tmp_path):
+    state = donor()
+    file = saved(tmp_path / "resnet18.safetensors", state)
+    spec = ModelSpec("resnet18_c4")
+    model = create_model(spec)
+    report = load_pretrained(model, spec, file)
+    assert report.missing == ("fc",)
+    assert report.loaded == sum(not name.startswith(("layer4.", "fc.")) for name in state)
+    assert torch.equal(model.layer3[1].conv2.weight, state["layer3.1.conv2.weight"])
+
+
 def test_one_channel_gets_the_sum_over_three(tmp_path):
     file = saved(tmp_path / "resnet18.safetensors", donor())
     colour, grey = create_model(RESNET), create_model(replace(RESNET, channels=1))

@@ -62,12 +62,13 @@ def cells(sheet: Image.Image, rows: int, columns: int, size: int) -> list[np.nda
 
 
 def fed_in_training(recipe: Recipe, dataset: Dataset, tmp_path: Path, patch) -> torch.Tensor:
-    """What `training.train` hands the augmentation in the first epoch, as greys of 8 bits."""
+    """What `training.train` has the augmentation change in the first epoch, as greys of 8 bits."""
     seen = []
     unchanged = Augmentation.__call__
 
     def spy(self: Augmentation, images: torch.Tensor, *of_the_batch: Any) -> torch.Tensor:
-        seen.append(images.clone())
+        enlarged = of_the_batch[-1]
+        seen.append(enlarged(images).clone())
         return unchanged(self, images, *of_the_batch)
 
     with patch.context() as spying:
@@ -219,7 +220,7 @@ def test_whether_a_recipe_has_augmentation():
 
 
 def test_long_headings_are_broken_within_the_sheet(tiny_dataset):
-    every = dict.fromkeys(vars(Augmentation()), 0.5)
+    every = {name: type(value)(0.5) for name, value in vars(Augmentation()).items()}
     recipe = recipe_with(augmentation=every, title="word " * 60)
     sheet = contact_sheet(recipe, tiny_dataset, images=2, views=1)
     narrow = contact_sheet(recipe_with(), tiny_dataset, images=2, views=1)
