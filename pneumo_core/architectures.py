@@ -297,7 +297,7 @@ _REGISTERED = (
     ),
     Architecture(
         "resnet18_c4",
-        "ResNet-18 without its last stage",
+        "Short ResNet-18",
         _built_by("resnet18_c4"),
         **_RESNET_C4,
         pretrained="resnet18",

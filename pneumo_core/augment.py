@@ -74,6 +74,15 @@ class Augmentation:
         if self.shear >= 90:
             raise RecipeError("augmentation: shear must be below 90 degrees.")
 
+    @property
+    def effects(self) -> list[str]:
+        """What it does, by the recipe's names and values: ["rotate 12", "flip 0.5"]."""
+        return [
+            name if value is True else f"{name} {value:g}"
+            for name, value in vars(self).items()
+            if value
+        ]
+
     def __call__(
         self,
         images: Tensor,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import DataError, RecipeError
-from pneumo_core.proportions import Estimate, z_score
+from pneumo_core.proportions import Estimate
 from pneumo_core.split_file import SplitFile
 from pneumo_core.trust_reference import Reference
 
@@ -100,19 +100,18 @@ class ExplainAudit:
     def best(self) -> Row | None:
         """The method and stage that beat the control by most, of those that forget.
 
-        Of those within a standard error of the most (Breiman et al., Classification and Regression
-        Trees, 1984, section 3.4.3), one that needs a single pass is taken before one that runs the
-        network some fifty times. None where nothing beats the control with an interval that
-        excludes 0.
+        Methods that run the network some fifty times are left to who asks for them: the map that
+        is shown unasked comes with the verdict, from one pass. They are taken where no other is
+        better than chance; None where none of all beats the control with an interval that excludes
+        0.
         """
         from pneumo_core.explain import METHODS
 
-        most = self.highest()
-        if most is None:
-            return None
-        error = (_excess(most) - (most.better.low or 0.0)) / z_score()
-        near = (row for row in self._fit() if _excess(row) >= _excess(most) - error)
-        return max(near, key=lambda row: (METHODS[row.method].on_input is None, _excess(row)))
+        return max(
+            self._fit(),
+            key=lambda row: (METHODS[row.method].on_input is None, _excess(row)),
+            default=None,
+        )
 
     def highest(self) -> Row | None:
         """As `best`, but however long it takes."""

@@ -100,7 +100,7 @@ def table(found: ExplainAudit) -> list[list[str]]:
 
 def summary(found: ExplainAudit) -> str:
     """Say which method and stage the figures are for, in a sentence or two."""
-    best = found.best()
+    best = found.best() if found.split == "val" else found.highest()
     if best is None:
         return (
             "No method gains more than random weights, with an interval that excludes 0, and "

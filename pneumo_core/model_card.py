@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from pneumo_core.augment import Augmentation
     from pneumo_core.losses import Loss
     from pneumo_core.recipe import Recipe
 
@@ -150,7 +149,8 @@ def _training(run: Run) -> str:
         + (f", {100 * phase.blend:.0f} % of what it teaches" if phase.blend < 1 else "")
         for phase in recipe.phases
     )
-    changes = [_changes(phase.augmentation or recipe.augmentation) for phase in recipe.phases]
+    augmentations = [phase.augmentation or recipe.augmentation for phase in recipe.phases]
+    changes = [", ".join(one.effects) or "none" for one in augmentations]
     losses = [_loss(phase.loss or recipe.loss) for phase in recipe.phases]
     networks = members(run) or (training,)
     seeds, kept = (", ".join(str(one[key]) for one in networks) for key in ("seed", "best_epoch"))
@@ -184,11 +184,6 @@ def _why_kept(recipe: "Recipe") -> str:
 def _cut(training: Mapping[str, Any]) -> str:
     short = training.get("cut_short", False)
     return f"; ended by hand after epoch {training['epochs']}" if short else ""
-
-
-def _changes(augmentation: "Augmentation") -> str:
-    changes = [f"{name} {value:g}" for name, value in vars(augmentation).items() if value]
-    return ", ".join(changes) or "none"
 
 
 def _loss(loss: "Loss") -> str:

@@ -148,12 +148,8 @@ def _greys(images: torch.Tensor) -> np.ndarray:
 
 
 def _in_words(augmentation: Augmentation) -> str:
-    effects = [
-        name if value is True else f"{name} {value:g}"
-        for name, value in vars(augmentation).items()
-        if value
-    ]
-    return ", ".join(effects) or "without augmentation: every epoch shows the plain films"
+    said = ", ".join(augmentation.effects)
+    return said or "without augmentation: every epoch shows the plain films"
 
 
 def _drawn(title: str, blocks: list[_Block]) -> Image.Image:

@@ -16,7 +16,7 @@ from pneumo_core.losses import Loss
 from pneumo_core.preprocess import Preprocess
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
-DEFAULT_RECIPE = "pneumolens-wide"
+DEFAULT_RECIPE = "pneumolens-imagenet"
 
 Schedule = Literal["constant", "cosine", "plateau"]
 Sampler = Literal["shuffled", "balanced"]

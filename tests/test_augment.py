@@ -58,6 +58,12 @@ def test_nothing_asked_changes_nothing():
     assert torch.equal(Augmentation()(images, seeded()), images)
 
 
+def test_effects_are_named_as_a_recipe_has_them():
+    assert Augmentation().effects == []
+    found = Augmentation(rotate=12, blur=0.6, on_square=True).effects
+    assert found == ["rotate 12", "blur 0.6", "on_square"]
+
+
 # Geometry
 
 

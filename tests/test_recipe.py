@@ -63,7 +63,7 @@ def test_the_default_recipe_is_there_and_is_what_it_says():
     assert recipe.name == DEFAULT_RECIPE in recipe_names()
     assert recipe.data == "pneumoniamnist"
     assert recipe.split == "patient"
-    assert recipe.model == ModelSpec("cnn", channels=1, stem="small", dropout=0.2)
+    assert recipe.model == ModelSpec("resnet18_c4", channels=1, dropout=0.2)
     assert recipe.preprocess.source_size == 28
 
 

@@ -59,7 +59,7 @@ def _why(validation: ExplainAudit, default: Reading) -> str:
     why = words.EXPLAIN_MOST
     if most is not None and most != best:
         named = _named((most.method, most.layer))
-        why = words.EXPLAIN_NEAR.format(named=named, gain=_gain(most.better))
+        why = words.EXPLAIN_SLOWER.format(named=named, gain=_gain(most.better))
     return words.EXPLAIN_DEFAULT.format(
         named=_named(default), gain=_gain(best.better), forgets=_percent(best.forgets), why=why
     )

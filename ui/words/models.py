@@ -224,9 +224,11 @@ AUGMENTATION = {
     "noise": "noise of up to {percent:g} %",
     "blur": "blurred by up to {value:g} pixels",
     "coarsen": "taken down in size and up again in {percent:g} % of cases",
+    "pixelate": "pixelated in {percent:g} % of cases",
     "erase": "a rectangle covered in {percent:g} % of cases",
     "invert": "black and white swapped in {percent:g} % of cases",
     "spare": "without blur, and without noise, in {percent:g} % of cases",
+    "on_square": "blur, noise and lost detail before it is enlarged",
 }
 AUGMENTATION_OTHER = "{name} {value:g}"
 NO_AUGMENTATION = "none: each film as it is"
@@ -268,7 +270,9 @@ EXPLAIN_DEFAULT = (
     "{forgets} of the films. {why}"
 )
 EXPLAIN_MOST = "No method that does so gains more."
-EXPLAIN_NEAR = "{named} gains {gain}, which is no clear difference, and takes longer."
+EXPLAIN_SLOWER = (
+    "{named} gains {gain}, but runs the network some fifty times: it is drawn on request only."
+)
 EXPLAIN_NONE = (
     "**Maps are read with {named}, the usual choice.** On validation no method gains clearly more "
     "than random weights and also changes when the network forgets."
