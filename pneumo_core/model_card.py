@@ -218,8 +218,8 @@ def _figures(run: Run) -> str:
     return (
         f"At the default operating point, “{point.name}”: a film is called pneumonia from a "
         f"probability of {threshold_words(point.threshold)}, {point.rule}, chosen on "
-        f"{split_words(point.split)}. Temperature and thresholds were chosen on validation, "
-        "nothing was on test: it was scored once for this run. Brackets hold 95 % intervals: "
+        f"{split_words(point.split)}. Temperature and thresholds were chosen on validation; "
+        "nothing was chosen on test, which was scored once. Brackets hold 95 % intervals: "
         "Wilson's for shares, DeLong's for the AUC, the bootstrap's for the average precision; "
         "films of one patient do not count as "
         f"independent.\n\n{markdown.table([header, *rows])}\n\n"

@@ -31,8 +31,8 @@ FIGURES = {
 }
 BESIDE_VALIDATION = "Validation: {value}"
 HONEST = (
-    "Calibration and threshold were chosen on validation, and nothing was on test: it was scored "
-    "once. Expect validation to look better than test. Intervals are 95 %."
+    "Calibration and threshold were chosen on validation; nothing was chosen on test, which was "
+    "scored once. Expect validation to look better than test. Intervals are 95 %."
 )
 
 ROC_HEADING = "Sensitivity against false alarms"
