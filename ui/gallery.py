@@ -37,10 +37,13 @@ TARGETS: Mapping[str, Target] = {
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """A map over the square that the network saw, float32 (S, S) in [0, 1], and its worth."""
+    """A map over the square that the network saw, float32 (S, S) in [0, 1], and its worth.
+
+    The worth is in logits; None where the method's evidence is not.
+    """
 
     map: np.ndarray
-    worth: float
+    worth: float | None
 
 
 def gallery(
@@ -87,12 +90,16 @@ def picture(
 
 
 def heatmaps(run: Run, dataset: Dataset, films: pd.DataFrame) -> dict[str, Heatmap]:
-    """Grad-CAM of each film by its id, for the class that the model named."""
+    """The map of each film by its id, for the class that the model named.
+
+    Read as the run's maps are on every page: by the method and at the stage of its audit.
+    """
     found: dict[str, Heatmap] = {}
+    best = cache.best_reading(run)
     targets = films["cell"].map(TARGETS)
     for target in sorted(set(targets)):
         ids = tuple(films["id"][targets == target])
-        drawn = _heatmaps(run.name, run.weights_sha256, ids, target, run, dataset)
+        drawn = _heatmaps(run.name, run.weights_sha256, ids, target, best, run, dataset)
         found |= dict(zip(ids, drawn, strict=True))
     return found
 
@@ -118,7 +125,7 @@ def _tile(run: Run, dataset: Dataset, film: dict, heatmap: Heatmap | None, outco
         if "probability_b" in film:
             other = numbers.percent(film["probability_b"])
             lines.append(words.TILE_OTHER.format(percent=other))
-        if heatmap is not None:
+        if heatmap is not None and heatmap.worth is not None:
             lines.append(words.TILE_WORTH.format(worth=f"{heatmap.worth:.1f}"))
         if note := film_notes.of(run, film["id"]):
             tag = words.TAGS[note.tag] if note.tag else words.NOTED
@@ -142,12 +149,22 @@ def _tile(run: Run, dataset: Dataset, film: dict, heatmap: Heatmap | None, outco
 
 @st.cache_data(max_entries=64, show_spinner=words.COMPUTING)
 def _heatmaps(
-    name: str, sha256: str, ids: tuple[str, ...], target: Target, _run: Run, _dataset: Dataset
+    name: str,
+    sha256: str,
+    ids: tuple[str, ...],
+    target: Target,
+    best: tuple[str, str | None],
+    _run: Run,
+    _dataset: Dataset,
 ) -> list[Heatmap]:
     """The heatmaps of public films, for all sessions."""
     del name, sha256
+    from pneumo_core.explain import METHODS
     from pneumo_core.images import read_image
 
+    method, layer = best
     films = [read_image(_dataset.find(image_id)) for image_id in ids]
-    explanations = cache.detector(_run).explain_many(films, target=target)
-    return [Heatmap(one.map, one.worth) for one in explanations]
+    detector = cache.detector(_run)
+    explanations = detector.explain_many(films, method, target=target, layer=layer)
+    in_logits = METHODS[method].in_logits
+    return [Heatmap(one.map, one.worth if in_logits else None) for one in explanations]

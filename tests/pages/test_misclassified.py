@@ -146,6 +146,28 @@ def test_heatmaps_come_on_demand_with_their_worth(
     assert f"map worth {worth:.1f} logit units" in caption
 
 
+def test_heatmaps_are_read_as_the_audit_says(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And their worth is left out where it is not in logits."""
+    asked = []
+    explain_many = PneumoniaDetector.explain_many
+
+    def counted(self: PneumoniaDetector, images: list, *options: str, **named: str) -> list:
+        asked.append((*options, named["layer"]))
+        return explain_many(self, images, *options, **named)
+
+    monkeypatch.setattr(PneumoniaDetector, "explain_many", counted)
+    for reading, in_logits in ((("hirescam", "block2"), True), (("layercam", "block3"), False)):
+        monkeypatch.setattr("ui.cache.best_reading", lambda _, reading=reading: reading)
+        app = open_page("misclassified", threshold="1")
+        app.toggle(key="heatmaps").set_value(True).run()
+        assert not app.exception
+        assert asked.pop() == reading
+        worth = [caption for caption in app.caption if "logit units" in caption.value]
+        assert bool(worth) == in_logits
+
+
 def test_more_than_a_page_of_films_is_turned(
     open_page: OpenPage, tiny_app: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
