@@ -38,9 +38,9 @@ class Augmentation:
         invert: Probability of swapping black and white.
         spare: Probability that an image is spared blur, and another that it is spared noise: where
             both are strong, a network must still see films as they come.
-        on_square: Whether blur, noise and the loss of detail (coarsen, pixelate) befall the square
-            before it is enlarged to the input, and their pixels are the square's: what spoils a
-            film of 28 pixels spoils it there, however large an input is made of it.
+        on_square: Whether blur, noise, erasing and the loss of detail (coarsen, pixelate) befall
+            the square before it is enlarged to the input, and their pixels are the square's: what
+            spoils a film of 28 pixels spoils it there, however large an input is made of it.
     """
 
     rotate: float = 0.0
