@@ -29,13 +29,14 @@ NAMES = {
     "fingerprint",
     "folder",
     "image_id",
+    "method",
     "name",
     "path",
     "sha256",
     "split",
     "target",
 }
-"""Texts that it may be given: those of runs and data sets."""
+"""Texts that it may be given: those of runs and data sets, and names of methods."""
 
 
 def sources() -> list[Path]:

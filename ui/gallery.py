@@ -95,11 +95,12 @@ def heatmaps(run: Run, dataset: Dataset, films: pd.DataFrame) -> dict[str, Heatm
     Read as the run's maps are on every page: by the method and at the stage of its audit.
     """
     found: dict[str, Heatmap] = {}
-    best = cache.best_reading(run)
+    method, layer = cache.best_reading(run)
+    known = run.name, run.weights_sha256
     targets = films["cell"].map(TARGETS)
     for target in sorted(set(targets)):
         ids = tuple(films["id"][targets == target])
-        drawn = _heatmaps(run.name, run.weights_sha256, ids, target, best, run, dataset)
+        drawn = _heatmaps(*known, ids, target, method, layer, run, dataset)
         found |= dict(zip(ids, drawn, strict=True))
     return found
 
@@ -153,7 +154,8 @@ def _heatmaps(
     sha256: str,
     ids: tuple[str, ...],
     target: Target,
-    best: tuple[str, str | None],
+    method: str,
+    layer: str | None,
     _run: Run,
     _dataset: Dataset,
 ) -> list[Heatmap]:
@@ -162,7 +164,6 @@ def _heatmaps(
     from pneumo_core.explain import METHODS
     from pneumo_core.images import read_image
 
-    method, layer = best
     films = [read_image(_dataset.find(image_id)) for image_id in ids]
     detector = cache.detector(_run)
     explanations = detector.explain_many(films, method, target=target, layer=layer)

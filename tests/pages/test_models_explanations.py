@@ -64,8 +64,8 @@ def test_the_choice_on_validation_is_explained_and_test_stands_beside_it(
     assert (
         "**Maps are read with HiResCAM at block2 by default**, the choice made on validation: "
         "there it gains 1.90 (1.40 to 2.40) logits more than random weights, and its map changes "
-        "when the network forgets on 97 % of the films. Occlusion gains 2.00 (1.50 to 2.50), which "
-        "is no clear difference, and takes longer."
+        "when the network forgets on 97 % of the films. Occlusion gains 2.00 (1.50 to 2.50), but "
+        "runs the network some fifty times: it is drawn on request only."
     ) in text
     assert "200 of 524 validation films, drawn at random, 624 test films." in text
     best, every = tables(app)
