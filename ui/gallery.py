@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pneumo_core.answers import Explanation
     from pneumo_core.datasets import Dataset
     from pneumo_core.detector import Target
     from pneumo_core.runs import Run
@@ -44,6 +45,14 @@ class Heatmap:
 
     map: np.ndarray
     worth: float | None
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> Heatmap:
+        """What is shown of an explanation."""
+        from pneumo_core.explain import METHODS
+
+        in_logits = METHODS[explanation.cam.method].in_logits
+        return cls(explanation.map, explanation.worth if in_logits else None)
 
 
 def gallery(
@@ -161,11 +170,9 @@ def _heatmaps(
 ) -> list[Heatmap]:
     """The heatmaps of public films, for all sessions."""
     del name, sha256
-    from pneumo_core.explain import METHODS
     from pneumo_core.images import read_image
 
     films = [read_image(_dataset.find(image_id)) for image_id in ids]
     detector = cache.detector(_run)
     explanations = detector.explain_many(films, method, target=target, layer=layer)
-    in_logits = METHODS[method].in_logits
-    return [Heatmap(one.map, one.worth if in_logits else None) for one in explanations]
+    return [Heatmap.of(one) for one in explanations]

@@ -228,7 +228,7 @@ def _methods(shown: Shown, film: dict) -> None:
                     )
                     title = words.METHOD_CONTROL if one.control else "{method}"
                     lines = [title.format(method=one.method)]
-                    if one.in_logits:
+                    if one.heatmap.worth is not None:
                         lines.append(words.METHOD_WORTH.format(worth=f"{one.heatmap.worth:.1f}"))
                     st.caption("  \n".join(lines))
 

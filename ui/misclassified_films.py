@@ -33,13 +33,11 @@ class MethodMap:
     Attributes:
         method: Its title.
         heatmap: The map and its worth.
-        in_logits: Whether the worth is in units of the logit.
         control: Whether it is the control, which says nothing of the network.
     """
 
     method: str
     heatmap: Heatmap
-    in_logits: bool
     control: bool
 
 
@@ -107,8 +105,7 @@ def _method_maps(
     return tuple(
         MethodMap(
             METHODS[name].title,
-            Heatmap(one.map, one.worth),
-            METHODS[name].in_logits,
+            Heatmap.of(one),
             METHODS[name].control,
         )
         for name, one in drawn.items()
