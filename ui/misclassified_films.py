@@ -44,13 +44,15 @@ class MethodMap:
 def method_maps(run: Run, dataset: Dataset, image_id: str, target: Target) -> tuple[MethodMap, ...]:
     """The maps of all methods that need but one pass; the control comes last.
 
-    HiResCAM is left out where its map is Grad-CAM's own.
+    All are read at the stage of the run's audit, as its maps are on every page. HiResCAM is left out
+    where its map is Grad-CAM's own.
 
     Raises:
         DataError: the data set lacks the film.
         RunError: the weights are absent or damaged.
     """
-    return _method_maps(run.name, run.weights_sha256, image_id, target, run, dataset)
+    _, layer = cache.best_reading(run)
+    return _method_maps(run.name, run.weights_sha256, image_id, target, layer, run, dataset)
 
 
 def neighbours(run: Run, dataset: Dataset, image_id: str) -> tuple[Neighbour, ...]:
@@ -91,14 +93,21 @@ def grouped(run: Run, dataset: Dataset, ids: tuple[str, ...]) -> Grouping:
 
 @st.cache_resource(max_entries=64, show_spinner=words.COMPUTING)
 def _method_maps(
-    name: str, sha256: str, image_id: str, target: Target, _run: Run, _dataset: Dataset
+    name: str,
+    sha256: str,
+    image_id: str,
+    target: Target,
+    layer: str | None,
+    _run: Run,
+    _dataset: Dataset,
 ) -> tuple[MethodMap, ...]:
     del name, sha256
     from pneumo_core.explain import METHODS
 
     quick = [one for one in METHODS.values() if not (one.slow or one.on_input)]
     names = [one.name for one in sorted(quick, key=lambda one: one.control)]
-    drawn = cache.detector(_run).explain_with(_dataset.find(image_id), names, target=target)
+    film = _dataset.find(image_id)
+    drawn = cache.detector(_run).explain_with(film, names, target=target, layer=layer)
     gradcam, hirescam = (drawn[name].evidence for name in ("gradcam", "hirescam"))
     if np.allclose(gradcam, hirescam, atol=1e-4 * float(np.abs(gradcam).max())):
         del drawn["hirescam"]

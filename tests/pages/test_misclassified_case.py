@@ -61,6 +61,21 @@ def test_every_quick_method_is_shown_and_the_control_named(
     assert f"Grad-CAM  \n{worth:.1f} logit units" in [caption.value for caption in app.caption]
 
 
+def test_every_method_is_read_at_the_stage_of_the_audit(
+    open_page: OpenPage, tiny_app: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.cache.best_reading", lambda _: ("hirescam", "block2"))
+    case = expected(tiny_app, "test", 0.0, "fp")["id"].iloc[0]
+    app = open_page("misclassified", threshold="0", cell="fp", case=case)
+    film, detector = load_dataset("chest_xray").find(case), PneumoniaDetector(tiny_app)
+    there, last = (
+        detector.explain(film, target="Pneumonia", layer=layer).worth for layer in ("block2", None)
+    )
+    assert f"{there:.1f}" != f"{last:.1f}", "or this would not tell the stages apart"
+    captions = [caption.value for caption in app.caption]
+    assert f"Grad-CAM  \n{there:.1f} logit units" in captions
+
+
 def test_the_nearest_training_films_are_named_by_their_labels(
     open_page: OpenPage, tiny_app: Run
 ) -> None:
