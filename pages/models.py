@@ -19,9 +19,10 @@ def main() -> None:
     st.title(words.TITLE)
     st.markdown(words.INTRO)
     models_table.which_sets(board)
+    point = models_table.operating_point(board)
     # The films that the model in use was tested on come first.
     for images in sorted(board.sets, key=lambda images: run.name not in images.probabilities):
-        models_table.beside_published(images, run)
+        models_table.beside_published(images.at(point) if point else images, run)
     models_table.unusable(board)
     closely(board, run)
 

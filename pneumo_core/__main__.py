@@ -83,6 +83,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     compare = commands.add_parser(
         "compare", help="every run's figures on test beside those its source published"
     )
+    compare.add_argument(
+        "--at",
+        metavar="NAME",
+        help='operating point of the figures, e.g. "sensitivity 95 %%"; without, each run\'s own',
+    )
     compare.add_argument("--markdown", metavar="FILE", help="renew the tables in this page, too")
     compare.set_defaults(command=_compare)
 

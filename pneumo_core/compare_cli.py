@@ -12,6 +12,7 @@ from pneumo_core.published import FIGURES
 from pneumo_core.runs import BrokenRun, Run, list_runs
 
 MARK = "runs"
+"""Of the tables in a page; those at an operating point of choice have a place of their own."""
 TITLES = {
     "auc": "AUC",
     "sensitivity": "Sensitivity",
@@ -32,31 +33,39 @@ def compare(options: Namespace) -> int:
     """Run the command; returns the exit status.
 
     Raises:
-        RunError: If there is no run.
+        RunError: If there is no run, or no such operating point.
         DataError: If the page cannot be read or written, or has no place for the tables.
     """
     page = Path(options.markdown) if options.markdown else None
+    mark = f"{MARK} at {options.at}" if options.at else MARK
     if page:
-        markdown.around(page, MARK)  # a page that cannot be renewed is better known before
+        markdown.around(page, mark)  # a page that cannot be renewed is better known before
     listed = list_runs()
     runs = [run for run in listed if isinstance(run, Run)]
     broken = [run.reason for run in listed if isinstance(run, BrokenRun)]
     if not runs:
         raise RunError("There is no trained model yet: run python train_cli.py.")
     found = board(runs)
-    for images in found.sets:
+    if options.at and options.at not in found.points:
+        raise RunError(
+            f"There is no operating point {options.at!r} that every model has: choose from "
+            f"{', '.join(map(repr, found.points))}."
+        )
+    sets = [images.at(options.at) for images in found.sets] if options.at else found.sets
+    for images in sets:
         print(f"{heading(images)}\n{markdown.columns(table(images.rows))}\n")
-        if kinds := kinds_table(images.rows):
+        # Which kind of pneumonia has a threshold of its own.
+        if not options.at and (kinds := kinds_table(images.rows)):
             print(f"{KINDS_LINE}\n{markdown.columns(kinds)}\n")
     for reason in (*broken, *found.unscored.values()):
         print(reason)
     if page:
         parts = []
-        for each in found.sets:
+        for each in sets:
             parts.append(f"### {heading(each)}\n\n{markdown.table(table(each.rows))}")
-            if kinds := kinds_table(each.rows):
+            if not options.at and (kinds := kinds_table(each.rows)):
                 parts.append(f"{KINDS_LINE}\n\n{markdown.table(kinds)}")
-        markdown.renew(page, MARK, "\n\n".join(parts))
+        markdown.renew(page, mark, "\n\n".join(parts))
     return 0
 
 

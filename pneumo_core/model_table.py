@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pneumo_core.comparison import ModelComparison, compare_models
-from pneumo_core.confusion import ThresholdTable, threshold_table
+from pneumo_core.confusion import ThresholdTable, figures_at, threshold_table
 from pneumo_core.errors import RunError
+from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.paired import paired_difference
 from pneumo_core.proportions import Estimate
 from pneumo_core.published import FIGURES, Published, published
@@ -40,6 +41,8 @@ class ModelRow:
     Attributes:
         run: The run.
         label: Its title, with the name of its folder where another run has the same title.
+        point: The operating point that its figures are at; the run's default, unless another was
+            asked for.
         figures: The `FIGURES` on test, with 95 % intervals.
         published: Those of the source system.
         start: Where its initial weights came from.
@@ -53,6 +56,7 @@ class ModelRow:
 
     run: Run
     label: str
+    point: OperatingPoint
     figures: Mapping[str, Estimate]
     published: Published
     start: Start
@@ -69,8 +73,8 @@ class ModelRow:
 
     @property
     def threshold(self) -> float:
-        """The threshold that its figures are at: the run's default operating point."""
-        return self.run.operating_point.threshold
+        """The threshold that its figures are at."""
+        return self.point.threshold
 
     def gain(self, figure: str) -> float | None:
         """Ours less the published value; None where either is missing."""
@@ -117,6 +121,20 @@ class ImageSet:
     def row(self, name: str) -> ModelRow:
         """The model whose run has that name."""
         return next(row for row in self.rows if row.name == name)
+
+    def at(self, point: str) -> ImageSet:
+        """The same models, each at its operating point of that name; see `Board.points`."""
+        return replace(self, rows=tuple(self._row_at(row, point) for row in self.rows))
+
+    def _row_at(self, row: ModelRow, name: str) -> ModelRow:
+        point = _points(row.run)[name]
+        if point == row.point:
+            return row
+        probabilities = self.probabilities[row.name]
+        there = figures_at(self.labels, probabilities, point.threshold, self.patients)
+        # The area has no threshold.
+        figures = {figure: there.get(figure, known) for figure, known in row.figures.items()}
+        return replace(row, point=point, figures=figures)
 
     def compare(self, a: ModelRow, b: ModelRow) -> ModelComparison:
         """DeLong's and McNemar's tests of two models, each at its own threshold.
@@ -165,6 +183,12 @@ class Board:
 
     sets: tuple[ImageSet, ...]
     unscored: Mapping[str, str]
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Names of the operating points, chosen on validation, that every model here has."""
+        each = [_points(row.run) for images in self.sets for row in images.rows]
+        return tuple(name for name in each[0] if all(name in one for one in each)) if each else ()
 
     def of(self, name: str) -> ImageSet:
         """The set that the run of that name is in.
@@ -283,6 +307,7 @@ def _row(run: Run, label: str) -> ModelRow:
     return ModelRow(
         run=run,
         label=label,
+        point=run.operating_point,
         figures={name: Estimate.from_json(test[name]) for name in FIGURES},
         published=published(run.recipe),
         start=_start(origin, run.recipe.get("pretrained")),
@@ -292,6 +317,16 @@ def _row(run: Run, label: str) -> ModelRow:
         milliseconds=_positive(training.get("ms_per_image")),
         threads=None if threads is None else round(threads),
     )
+
+
+def _points(run: Run) -> dict[str, OperatingPoint]:
+    """A run's operating points that were chosen on validation, by name, its default first."""
+    found: dict[str, OperatingPoint] = {}
+    for point in run.operating_points:
+        if point.split == "val":
+            # Of two with one name, the first is the run's own; the other was saved later.
+            found.setdefault(point.name, point)
+    return found
 
 
 def _start(origin: str, wanted: Any) -> Start:

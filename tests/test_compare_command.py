@@ -59,6 +59,20 @@ def test_the_tables_go_into_a_page(tmp_path):
 
 
 @pytest.mark.usefixtures("folder")
+def test_figures_can_be_had_at_another_operating_point(capsys, tiny_run, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- runs at screening: begin -->\n<!-- runs at screening: end -->\n")
+    assert main(["compare", "--at", "screening", "--markdown", str(page)]) == 0
+    scores = tiny_run.scores("test")
+    point = next(each for each in tiny_run.operating_points if each.name == "screening")
+    share = (scores["probability"][scores["label"] == 1] >= point.threshold).mean()
+    (tiny,) = (line for line in page.read_text("utf-8").splitlines() if "| Tiny CNN" in line)
+    assert tiny.split(" | ")[3].startswith(f"{share:.3f} ")
+    assert main(["compare", "--at", "nonsense"]) == 1
+    assert "choose from 'balanced', 'sensitivity 95 %', 'screening'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_page_without_a_place_is_known_before_anything_is_printed(capsys, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("text", encoding="utf-8")

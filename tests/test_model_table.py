@@ -1,6 +1,7 @@
 """Models side by side: only on the same films, with nothing about them hidden."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from pneumo_core.model_table import (
     same_recipe,
     training_history,
 )
+from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.runs import Run
 from tests.model_runs import FILMS, THRESHOLD, made_scores, write_run
 
+COSTLY = "a miss costs 10 false alarms"
 PLAIN = {"name": "net-folder-plain", "augmentation": {}}
 AUGMENTED = {"name": "net-folder-augmented", "augmentation": {"rotate": 15.0}}
 
@@ -69,6 +72,39 @@ def test_probabilities_are_of_the_same_films_whatever_their_order(made):
     counts = images.tables["good"].at(THRESHOLD)
     tn, fp, fn, tp = images.row("good").run.metrics["test"]["confusion"]
     assert (counts.tn, counts.fp, counts.fn, counts.tp) == (tn, fp, fn, tp)
+
+
+def test_figures_at_another_operating_point_are_those_of_its_threshold(made):
+    assert made.points == ("balanced", "sensitivity 95 %", "screening", COSTLY)
+    images = made.sets[0]
+    there = images.at("sensitivity 95 %")
+    for before, row in zip(images.rows, there.rows, strict=True):
+        named = {point.name: point for point in before.run.operating_points}
+        assert row.point == named["sensitivity 95 %"]
+        called = images.probabilities[row.name] >= row.threshold
+        ill = images.labels == 1
+        assert row.figures["sensitivity"].value == called[ill].mean()
+        assert row.figures["specificity"].value == (~called[~ill]).mean()
+        assert row.figures["accuracy"].value == (called == ill).mean()
+        assert row.figures["auc"] == before.figures["auc"], "it has no threshold"
+        assert row.figures["accuracy"].low < row.figures["accuracy"].value
+    assert images.at("balanced").rows == images.rows
+    assert board([]).points == ()
+
+
+def test_an_operating_point_that_one_model_lacks_or_set_by_hand_is_not_offered(tiny_run, tmp_path):
+    def write(name, points):
+        given = [point.to_json() for point in points]
+        return write_run(tmp_path, tiny_run, name, made_scores(2.0, 1), operating_points=given)
+
+    low = OperatingPoint("low", 0.3, "for a test", "val")
+    high = OperatingPoint("high", 0.7, "for a test", "val")
+    by_hand = OperatingPoint("hand", 0.4, "set by hand", "")
+    both = write("both", [low, high, by_hand, replace(low, threshold=0.2)])
+    one = write("one", [low, by_hand])
+    found = board([both, one])
+    assert found.points == ("low",)
+    assert [row.threshold for row in found.sets[0].at("low").rows] == [0.3, 0.3]
 
 
 def test_an_image_without_a_patient_stands_alone(tiny_run, tmp_path):

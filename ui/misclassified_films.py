@@ -44,8 +44,8 @@ class MethodMap:
 def method_maps(run: Run, dataset: Dataset, image_id: str, target: Target) -> tuple[MethodMap, ...]:
     """The maps of all methods that need but one pass; the control comes last.
 
-    All are read at the stage of the run's audit, as its maps are on every page. HiResCAM is left out
-    where its map is Grad-CAM's own.
+    All are read at the stage of the run's audit, as on every page. HiResCAM is left out where its
+    map is Grad-CAM's own.
 
     Raises:
         DataError: the data set lacks the film.

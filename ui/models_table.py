@@ -28,6 +28,22 @@ def which_sets(board: Board) -> None:
         st.markdown(words.SETS.format(titles=titles))
 
 
+def operating_point(board: Board) -> str:
+    """Let one choose the operating point that figures are at; "" where the models share none."""
+    if not board.points:
+        return ""
+    return st.segmented_control(
+        words.AT,
+        board.points,
+        default=board.points[0],
+        format_func=str.capitalize,
+        required=True,
+        help=words.AT_HELP,
+        key="models_at",
+        persist_state="session",
+    )
+
+
 def beside_published(images: ImageSet, in_use: Run) -> None:
     """The models that scored the same test images, each beside its source system's figures."""
     st.header(as_text(images.title))

@@ -14,6 +14,7 @@ from pneumo_core.confusion import confusion_at
 from pneumo_core.intervals import AucComparison, Estimate
 from pneumo_core.metrics import class_report
 from pneumo_core.model_table import board
+from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run, read_run
 from tests.model_runs import made_scores, write_run
 from tests.pages.conftest import OpenPage, words_of
@@ -111,6 +112,19 @@ def test_a_row_has_our_figure_its_interval_and_the_published_one(
     assert f"published 90.0 % ({value - 90:+.1f})".replace("-", "−") in good["Sensitivity"]
     assert "published 75.0 %" in good["Specificity"], "from the published matrix"
     assert "published" not in page.table[0].value.iloc[1]["AUC"]
+
+
+def test_figures_follow_the_operating_point(page: AppTest, several: Path) -> None:
+    page.segmented_control(key="models_at").set_value("sensitivity 95 %").run()
+    assert not page.exception
+    run = read_run(several / "good")
+    point = next(each for each in run.operating_points if each.name == "sensitivity 95 %")
+    scores = run.scores("test")
+    counts = confusion_at(scores["label"], scores["probability"], point.threshold)
+    good = page.table[0].value.iloc[0]
+    assert good["Sensitivity"].startswith(f"**{100 * counts.sensitivity:.1f} %**")
+    assert good["Accuracy"].startswith(f"**{100 * counts.accuracy:.1f} %**")
+    assert words.THRESHOLD.format(threshold=threshold_words(point.threshold)) in good[words.MODEL]
 
 
 def test_how_a_model_started_and_what_is_odd_about_it_is_said(page: AppTest) -> None:

@@ -11,6 +11,11 @@ SETS = (
     "runs across them."
 )
 AND = " and "
+AT = "Operating point"
+AT_HELP = (
+    "Each model has its own threshold for each of these, chosen on validation. The sources rarely "
+    "say how theirs was chosen. The first is the one that a model starts with."
+)
 
 FIGURES = {
     "auc": "AUC",
@@ -22,7 +27,7 @@ FIGURES = {
 LEGEND = ("Ours, with its 95 % interval", "Published by the source system")
 SET_LINE = (
     "{n} test films, {normal} normal and {pneumonia} with pneumonia. Sensitivity, specificity and "
-    "accuracy are at each model's own threshold."
+    "accuracy are at each model's own threshold for the operating point above."
 )
 BESIDE_ALT = (
     "AUC, sensitivity, specificity and accuracy of {count} models on {title}, with 95 % intervals "
