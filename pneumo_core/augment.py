@@ -38,6 +38,9 @@ class Augmentation:
         invert: Probability of swapping black and white.
         spare: Probability that an image is spared blur, and another that it is spared noise: where
             both are strong, a network must still see films as they come.
+        mixup: Alpha of mixup, 0 for none: before all else each image is mixed with another of its
+            batch, and its target likewise. That takes two images and their targets, so it is no
+            part of the call: see the module `mixup`.
         on_square: Whether blur, noise, erasing and the loss of detail (coarsen, pixelate) befall
             the square before it is enlarged to the input, and their pixels are the square's: what
             spoils a film of 28 pixels spoils it there, however large an input is made of it.
@@ -59,6 +62,7 @@ class Augmentation:
     erase: float = 0.0
     invert: float = 0.0
     spare: float = 0.0
+    mixup: float = 0.0
     on_square: bool = False
 
     def __post_init__(self) -> None:

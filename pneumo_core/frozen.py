@@ -22,6 +22,7 @@ from pneumo_core.augment import Augmentation
 from pneumo_core.devices import autocast
 from pneumo_core.distributed import ALONE, Team
 from pneumo_core.evaluation import predict_logits
+from pneumo_core.mixup import mixed, opposite
 from pneumo_core.preprocess import Preprocess
 
 LIMIT = 4 * 2**30
@@ -148,18 +149,28 @@ class Images:
         """The network, with gradients that the team shares."""
         return self.team.sharing(self.model)
 
-    def train_inputs(self, chosen: Tensor, drawn: Generator, part: slice = slice(None)) -> Tensor:
-        """Inputs (n, C, S, S) of the training images at these positions, or a part, augmented."""
-        grey = self.preprocess.grey(self.squares[chosen[part].to(self.device)])
+    def train_inputs(
+        self, chosen: Tensor, drawn: Generator, part: slice = slice(None), kept: float = 1.0
+    ) -> Tensor:
+        """Inputs (n, C, S, S) of the training images at these positions, or a part, augmented.
+
+        Less than all of them kept is `mixup`.
+        """
+        grey = self._grey(chosen[part])
+        if kept < 1:
+            grey = mixed(grey, self._grey(opposite(chosen)[part]), kept)
         images = self.augmentation(
             grey, drawn, len(chosen), part.start or 0, self.preprocess.enlarged
         )
         inputs = self.preprocess.normalised(images)
         return inputs.contiguous(memory_format=torch.channels_last)
 
-    def train_outputs(self, chosen: Tensor, drawn: Generator) -> Tensor:
+    def _grey(self, positions: Tensor) -> Tensor:
+        return self.preprocess.grey(self.squares[positions.to(self.device)])
+
+    def train_outputs(self, chosen: Tensor, drawn: Generator, kept: float = 1.0) -> Tensor:
         """Raw outputs (n, K) for this process's share of the positions, with gradients."""
-        inputs = self.train_inputs(chosen, drawn, self.team.share(len(chosen), LEAST).part)
+        inputs = self.train_inputs(chosen, drawn, self.team.share(len(chosen), LEAST).part, kept)
         with self.precision():
             return self.trained(inputs)
 
@@ -232,7 +243,12 @@ class Features:
         self.seconds = time.monotonic() - started
         return 0.0
 
-    def train_outputs(self, chosen: Tensor, drawn: Generator) -> Tensor:  # noqa: ARG002
+    def train_outputs(
+        self,
+        chosen: Tensor,
+        drawn: Generator,  # noqa: ARG002
+        kept: float = 1.0,  # noqa: ARG002
+    ) -> Tensor:
         """Raw outputs (n, K) for this process's share of the positions, with gradients."""
         share = self.images.team.share(len(chosen), LEAST)
         return self._upper(self.trained, self.train, chosen[share.part])

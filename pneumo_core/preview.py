@@ -16,6 +16,7 @@ from pneumo_core.augment import Augmentation
 from pneumo_core.datasets import Dataset
 from pneumo_core.errors import RecipeError
 from pneumo_core.files import written_whole
+from pneumo_core.mixup import kept_shares, mixed, opposite
 from pneumo_core.plots import ATTRIBUTION
 from pneumo_core.recipe import Recipe
 
@@ -137,7 +138,10 @@ def _block(
     # Anew for each block, so that phases can be compared on the same draws.
     generator = torch.Generator().manual_seed(seed)
     grey = preprocess.grey(squares)
-    changed = [augmentation(grey, generator, enlarged=preprocess.enlarged) for _ in range(views)]
+    changed = [
+        augmentation(mixed(grey, opposite(grey), kept), generator, enlarged=preprocess.enlarged)
+        for kept in kept_shares(augmentation.mixup, views, seed)
+    ]
     shown = torch.cat([plain, *changed], dim=1)
     columns = ("Plain", *(f"View {i + 1}" for i in range(views)))
     return _Block(heading, names, columns, _greys(shown))

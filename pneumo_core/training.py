@@ -33,6 +33,7 @@ from pneumo_core.distributed import ALONE, Team
 from pneumo_core.errors import TrainingError
 from pneumo_core.frozen import BLOCK, LEAST, Images, feed
 from pneumo_core.losses import Loss
+from pneumo_core.mixup import kept_shares, mixed, opposite
 from pneumo_core.moving_average import MovingAverage, blended
 from pneumo_core.optimisers import new_optimiser
 from pneumo_core.recipe import Recipe
@@ -334,17 +335,23 @@ class _Trainer:
             # Frozen means frozen: batch norm there keeps its running statistics, too.
             stage_module(self.model, recipe.model, stage).eval()
         batches = drawn_batches(self.targets, phase.sampler, recipe.batch_size, order)
+        mixup = (phase.augmentation or recipe.augmentation).mixup
+        shares = kept_shares(mixup, len(batches), order.initial_seed())
         seen = torch.cat(batches)
         total, logits = 0.0, torch.zeros(len(seen))
         of_batches = logits.split(recipe.batch_size)
-        for index, batch in enumerate(batches):
+        for index, (batch, kept) in enumerate(zip(batches, shares, strict=True)):
             rate = learning_rate(recipe, self.history, number, passed + index / len(batches))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            outputs = self.feed.train_outputs(batch, drawn)
+            outputs = self.feed.train_outputs(batch, drawn, kept)
             targets = self.targets[batch.to(self.device)]
             share = self.team.share(len(batch), LEAST)
-            loss = share.counts * loss_of.part(outputs, targets, share.part, class_weights)
+            loss = loss_of.part(outputs, targets, share.part, class_weights)
+            if kept < 1:
+                others = loss_of.part(outputs, opposite(targets), share.part, class_weights)
+                loss = mixed(loss, others, kept)
+            loss = share.counts * loss
             value = self.team.total(loss.detach()).item()
             if not math.isfinite(value):
                 raise self._diverged(number)

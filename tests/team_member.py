@@ -50,9 +50,13 @@ NORMED = ["block1", "block2", "block3", "block4"]
 """The stages of the small CNN that hold its batch norm: all but the head."""
 DROPPED = {"model": {"architecture": "cnn", "channels": 1, "stem": "small", "dropout": 0.3}}
 
+MIXED = {"augmentation": BASE["augmentation"] | {"mixup": 0.4}}
+"""Half of a batch is mixed with what the other process works on."""
+
 CASES = {
     # SqueezeNet has no batch norm.
     "normless": BASE
+    | MIXED
     | {
         "model": {"architecture": "squeezenet1_1", "channels": 1, "stem": "small", "outputs": 2},
         "loss": {"name": "focal", "balanced": True},
@@ -61,7 +65,7 @@ CASES = {
             {"epochs": 2, "lr": 0.01, "warmup": 0.5},
         ],
     },
-    "frozen": BASE | {"phases": [{"epochs": 4, "lr": 0.3, "freeze": NORMED}]},
+    "frozen": BASE | MIXED | {"phases": [{"epochs": 4, "lr": 0.3, "freeze": NORMED}]},
     # Without augmentation, features of the frozen stages are kept.
     "kept": BASE | {"augmentation": {}, "phases": [{"epochs": 4, "lr": 0.3, "freeze": NORMED}]},
     "normed": BASE | {"phases": [{"epochs": 2, "lr": 0.01, "schedule": "constant"}]},

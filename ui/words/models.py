@@ -233,6 +233,7 @@ AUGMENTATION = {
     "erase": "a rectangle covered in {percent:g} % of cases",
     "invert": "black and white swapped in {percent:g} % of cases",
     "spare": "without blur, and without noise, in {percent:g} % of cases",
+    "mixup": "mixed in pairs, targets likewise (mixup, alpha {value:g})",
     "on_square": "blur, noise and lost detail before it is enlarged",
 }
 AUGMENTATION_OTHER = "{name} {value:g}"
