@@ -38,7 +38,7 @@ class Augmentation:
         invert: Probability of swapping black and white.
         spare: Probability that an image is spared blur, and another that it is spared noise: where
             both are strong, a network must still see films as they come.
-        mixup: Alpha of mixup, 0 for none: before all else each image is mixed with another of its
+        mixup: Alpha of mixup, 0 for none: last of all each image is mixed with another of its
             batch, and its target likewise. That takes two images and their targets, so it is no
             part of the call: see the module `mixup`.
         on_square: Whether blur, noise, erasing and the loss of detail (coarsen, pixelate) befall

@@ -156,17 +156,25 @@ class Images:
 
         Less than all of them kept is `mixup`.
         """
-        grey = self._grey(chosen[part])
+        before = drawn.get_state()
+        images = self._augmented(chosen, drawn, part)
         if kept < 1:
-            grey = mixed(grey, self._grey(opposite(chosen)[part]), kept)
-        images = self.augmentation(
-            grey, drawn, len(chosen), part.start or 0, self.preprocess.enlarged
-        )
+            start, stop, _ = part.indices(len(chosen))
+            others = images
+            if stop - start < len(chosen):
+                # Another process works on the opposite part: it is made here too, as it is there.
+                drawn.set_state(before)
+                across = slice(len(chosen) - stop, len(chosen) - start)
+                others = self._augmented(chosen, drawn, across)
+            images = mixed(images, opposite(others), kept)
         inputs = self.preprocess.normalised(images)
         return inputs.contiguous(memory_format=torch.channels_last)
 
-    def _grey(self, positions: Tensor) -> Tensor:
-        return self.preprocess.grey(self.squares[positions.to(self.device)])
+    def _augmented(self, chosen: Tensor, drawn: Generator, part: slice) -> Tensor:
+        grey = self.preprocess.grey(self.squares[chosen[part].to(self.device)])
+        return self.augmentation(
+            grey, drawn, len(chosen), part.start or 0, self.preprocess.enlarged
+        )
 
     def train_outputs(self, chosen: Tensor, drawn: Generator, kept: float = 1.0) -> Tensor:
         """Raw outputs (n, K) for this process's share of the positions, with gradients."""

@@ -1,8 +1,7 @@
 """Mixup: images and their targets are mixed in pairs, and the network learns to answer in between.
 
-Zhang et al., mixup: Beyond empirical risk minimization, ICLR 2018. Grey images are mixed before
-augmentation, which then befalls the mixture: so any process of a team can make any pair from the
-training images that each of them holds.
+Zhang et al., mixup: Beyond empirical risk minimization, ICLR 2018. Images are mixed after
+augmentation, so that the two of a pair are changed each in its own way.
 """
 
 import numpy as np

@@ -138,10 +138,10 @@ def _block(
     # Anew for each block, so that phases can be compared on the same draws.
     generator = torch.Generator().manual_seed(seed)
     grey = preprocess.grey(squares)
-    changed = [
-        augmentation(mixed(grey, opposite(grey), kept), generator, enlarged=preprocess.enlarged)
-        for kept in kept_shares(augmentation.mixup, views, seed)
-    ]
+    changed = []
+    for kept in kept_shares(augmentation.mixup, views, seed):
+        view = augmentation(grey, generator, enlarged=preprocess.enlarged)
+        changed.append(mixed(view, opposite(view), kept))
     shown = torch.cat([plain, *changed], dim=1)
     columns = ("Plain", *(f"View {i + 1}" for i in range(views)))
     return _Block(heading, names, columns, _greys(shown))
