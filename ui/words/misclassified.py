@@ -140,8 +140,9 @@ METHOD_ALT = "{method} over film {id}"
 METHOD_CONTROL = "{method} (control)"
 METHOD_WORTH = "{worth} logit units"
 METHODS_HELP = (
-    "The control weighs the network's channels at random: a method that looks like it shows "
-    "nothing of what was learned. Where the methods differ, trust none of them alone."
+    "All are read at the stage that this model's heatmaps are read at. The control weighs the "
+    "network's channels at random: a method that looks like it shows nothing of what was learned. "
+    "Where the methods differ, trust none of them alone."
 )
 NO_WEIGHTS = "This model comes as figures only, so there are no heatmaps and no similar films."
 SIMILAR = "The most similar training films"
