@@ -79,7 +79,11 @@ def test_a_map_of_a_planted_reason_holds_and_the_confounder_is_caught(seeing):
     # So small a network sees the square in its first layers, whatever the last have forgotten.
     reference = replace(REFERENCE, method="gradcam", unrelated=1.0)
     for reason in ("bright", "texture"):
-        assert panel(seeing, reason, "gradcam", reference=reference).standing == "holds"
+        found = panel(seeing, reason, "gradcam", reference=reference)
+        assert all(found.passed(one) for one in ("faithful", "learned", "agreement", "place"))
+        assert found.stable.map >= 0.5
+        # Whether a changed film turns so small a network's verdict differs with the CPU's rounding.
+        assert found.standing == ("care" if found.stable.turned else "holds")
     confounded = panel(seeing, "corner", "gradcam", reference=reference)
     assert confounded.passed("faithful")  # it is the network's true reason, only a bad one
     assert confounded.passed("place") is False
