@@ -156,12 +156,13 @@ class Images:
 
         Less than all of them kept is `mixup`.
         """
-        before = drawn.get_state()
+        start, stop, _ = part.indices(len(chosen))
+        apart = kept < 1 and stop - start < len(chosen)
+        before = drawn.get_state() if apart else None
         images = self._augmented(chosen, drawn, part)
         if kept < 1:
-            start, stop, _ = part.indices(len(chosen))
             others = images
-            if stop - start < len(chosen):
+            if before is not None:
                 # Another process works on the opposite part: it is made here too, as it is there.
                 drawn.set_state(before)
                 across = slice(len(chosen) - stop, len(chosen) - start)

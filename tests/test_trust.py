@@ -84,6 +84,8 @@ def test_a_map_of_a_planted_reason_holds_and_the_confounder_is_caught(seeing):
         assert found.stable.map >= 0.5
         # Whether a changed film turns so small a network's verdict differs with the CPU's rounding.
         assert found.standing == ("care" if found.stable.turned else "holds")
+    surer = {"bright": (learnt(bright, steps=150), bright, False)}
+    assert panel(surer, "bright", "gradcam", reference=reference).standing == "holds"
     confounded = panel(seeing, "corner", "gradcam", reference=reference)
     assert confounded.passed("faithful")  # it is the network's true reason, only a bad one
     assert confounded.passed("place") is False
