@@ -93,16 +93,23 @@ def test_every_member_of_an_ensemble_forgets():
     assert not torch.equal(*heads)
 
 
+def likenesses(model, method, images):
+    """What the forgetful copies' maps at block2 have in common with the model's own."""
+    drawn = explain_by(model, CNN, images, [method], layer="block2")[method]
+    maps = {method: [each.evidence for each in drawn]}
+    copies = forgetful(model, CNN)
+    return learned(copies, CNN, images, maps, target="Pneumonia", layer="block2")[method]
+
+
 def test_a_map_that_ignores_the_head_is_found_out_and_one_that_reads_it_is_not(trained):
     images, _ = films(bright, 2, np.ones(6, int))
-    methods = ["hirescam", "eigencam"]
-    drawn = explain_by(trained, CNN, images, methods, layer="block2")
-    maps = {method: [each.evidence for each in drawn[method]] for method in methods}
-    found = learned(forgetful(trained, CNN), CNN, images, maps, target="Pneumonia", layer="block2")
-    # At block2 neither head nor block4 has a say in what Eigen-CAM draws.
-    assert [each.head for each in found["eigencam"]] == pytest.approx([1] * 6)
-    assert [each.stage for each in found["eigencam"]] == pytest.approx([1] * 6)
-    assert np.mean([each.highest for each in found["hirescam"]]) < 0.5
+    # At block2 neither head nor block4 has a say in what Eigen-CAM draws. Two films of it: the
+    # library takes a second over each map.
+    found = likenesses(trained, "eigencam", images[:2])
+    assert [each.head for each in found] == pytest.approx([1] * 2)
+    assert [each.stage for each in found] == pytest.approx([1] * 2)
+    reading = likenesses(trained, "hirescam", images)
+    assert np.mean([each.highest for each in reading]) < 0.5
 
 
 def test_likeness_is_the_mean_rank_correlation_over_the_draws(trained):
