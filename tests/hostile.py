@@ -31,6 +31,9 @@ ENDLESS = base64.b85decode(
     "|JeWc01F5J7yuLj0TBTI+5iXv0RR910F<D&fCYvN)!(#%WE(6XK*GXcC5GY<QV;`JLj*yH0S^"
 )
 
+ENDLESS_FILM = "DICOM without an end"
+"""The name of the film in which that is."""
+
 RAN = Path(tempfile.gettempdir()) / f"pneumolens-pickle-{os.getpid()}"
 """Is there once the pickle of the set has been loaded."""
 
@@ -181,7 +184,7 @@ def _dicom_lies() -> Iterator[tuple[str, Hostile]]:
             yield f"DICOM {syntax} that says {side} x {side}", Hostile(lie, "DICOM")
     yield "DICOM of 999 frames", Hostile(dicom(grey, NumberOfFrames=999), "DICOM")
     data = dicom(film(8, shape=(24, 20)), LOSSY["JPEG-LS near"], PixelData=encapsulate([ENDLESS]))
-    yield "DICOM without an end", Hostile(data, "DICOM")
+    yield ENDLESS_FILM, Hostile(data, "DICOM")
     data = dicom(grey)
     start = 144 + int.from_bytes(data[140:144], "little")
     head, body = data[:start], data[start:]
