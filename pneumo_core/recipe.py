@@ -33,14 +33,16 @@ class Phase:
         epochs: Number of epochs at most.
         lr: Peak learning rate.
         schedule: "constant", "cosine" to zero over the phase, or "plateau" (times `factor` when
-            the selection metric has not improved for `plateau` epochs).
+            the selection metric has not improved for more than `plateau` epochs).
         warmup: Epochs over which the learning rate rises linearly from zero.
-        plateau: Epochs without improvement before the rate falls.
+        plateau: Epochs without improvement that the rate stands, as in torch's ReduceLROnPlateau:
+            it falls after one more.
         factor: What the rate is multiplied with then.
         freeze: Stages whose weights and batch-norm statistics stay as they are.
         sampler: "shuffled" (each image once an epoch) or "balanced" (drawn with replacement so
             that both classes come equally often).
-        patience: Stop the phase after so many epochs without improvement; 0 for never.
+        patience: Stop the phase after so many epochs without improvement; 0 for never. A phase
+            that is to `keep_last` is not stopped.
         augmentation: In place of the recipe's, where given.
         loss: In place of the recipe's, where given.
         input_size: In place of the preprocessing's, where given: early phases on smaller inputs

@@ -61,8 +61,7 @@ def next_epoch(recipe: Recipe, history: Sequence[EpochRecord]) -> tuple[int, int
     """(phase, epoch within it) that comes next, both from 0; None when training is over."""
     for number, phase in enumerate(recipe.phases):
         done = [record for record in history if record.phase == number]
-        stopped = phase.patience and _stale_epochs(recipe, done) >= phase.patience
-        if len(done) < phase.epochs and not stopped:
+        if len(done) < phase.epochs and not _stopped_early(recipe, phase, done):
             return number, len(done)
     return None
 
@@ -106,15 +105,15 @@ def _quality(recipe: Recipe, record: EpochRecord) -> float:
     return -value if recipe.select == "val_loss" else value
 
 
-def _stale_epochs(recipe: Recipe, records: Sequence[EpochRecord]) -> int:
-    """Epochs since the selection metric last improved."""
-    if not records:
-        return 0
-    return records[-1].epoch - best_epoch(recipe, records)
+def _stopped_early(recipe: Recipe, phase: Phase, records: Sequence[EpochRecord]) -> bool:
+    """Whether the selection metric has not improved for `phase.patience` of the phase's epochs."""
+    if phase.keep_last or not phase.patience or not records:
+        return False
+    return records[-1].epoch - best_epoch(recipe, records) >= phase.patience
 
 
 def _plateaus(recipe: Recipe, phase: Phase, records: Sequence[EpochRecord]) -> int:
-    """How often the metric stood still for `phase.plateau` epochs, as ReduceLROnPlateau counts."""
+    """How often the metric stood still for longer than `phase.plateau`, as ReduceLROnPlateau counts."""
     best, stale, count = -math.inf, 0, 0
     for record in records:
         quality = _quality(recipe, record)

@@ -150,8 +150,13 @@ def test_the_last_epoch_of_a_phase_is_kept_where_the_recipe_says_so():
 
 
 def test_a_phase_that_keeps_its_last_epoch_is_not_stopped_early():
-    recipe = made_recipe(Phase(3, 0.1, keep_last=True, patience=1))
-    assert next_epoch(recipe, history(0.9, 0.8)) == (0, 2)
+    kept = Phase(3, 0.1, keep_last=True, patience=1)
+    assert next_epoch(made_recipe(kept), history(0.9, 0.8)) == (0, 2)
+    recipe = made_recipe(Phase(2, 0.1), kept)
+    first = history(0.9, 0.8)
+    assert next_epoch(recipe, first + history(0.7, phase=1, start=3)) == (1, 1)
+    assert next_epoch(recipe, first + history(0.7, 0.6, phase=1, start=3)) == (1, 2)
+    assert next_epoch(recipe, first + history(0.7, 0.6, 0.5, phase=1, start=3)) is None
 
 
 # The learning rate
