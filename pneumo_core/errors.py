@@ -24,6 +24,10 @@ class RecipeError(PneumoError):
     """A training recipe, or an override of it, makes no sense."""
 
 
+class NoPretrainedError(RecipeError):
+    """ImageNet weights are nowhere to be had: not on this machine, nor from the hub."""
+
+
 class TrainingError(PneumoError):
     """A training run cannot start or go on."""
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pneumo_core.architectures import ARCHITECTURES, ModelSpec, create_model
-from pneumo_core.errors import RecipeError
+from pneumo_core.errors import NoPretrainedError, RecipeError
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
 from pneumo_core.networks import set_variant
 from pneumo_core.recipe import Recipe
@@ -61,11 +61,13 @@ def initial_weights(
         source: As for `load_pretrained`; where given, they are wanted.
 
     Returns:
-        The recipe with the network as the weights need it, the weights (None for random ones, as
-        the seed makes them), and where they come from.
+        The recipe with the network as the weights need it, and a title that says so where it goes
+        without weights that it would have; the weights (None for random ones, as the seed makes
+        them); and where they come from.
 
     Raises:
-        RecipeError: If there are none, and the recipe does not do without.
+        RecipeError: If there are none, and the recipe does not do without; or if those at hand are
+            damaged or of another network, or none are where the user said.
     """
     if recipe.pretrained == "none" and not source:
         return recipe, None, "random"
@@ -73,11 +75,12 @@ def initial_weights(
     model = create_model(recipe.model)
     try:
         report = load_pretrained(model, recipe.model, source)
-    except RecipeError as error:
+    except NoPretrainedError as error:
         if recipe.pretrained != "imagenet-or-scratch" or source:
             raise
         print(f"{error} Training from scratch.", file=sys.stderr)
-        return recipe, None, "random: no ImageNet weights were to be had"
+        scratch = replace(recipe, title=f"{recipe.title}, from scratch")
+        return scratch, None, "random: no ImageNet weights were to be had"
     print(f"ImageNet weights: {report.origin}; not in it: {', '.join(report.missing)}")
     return replace(recipe, model=report.spec), model.state_dict(), report.origin
 
@@ -94,12 +97,13 @@ def load_pretrained(
     the three: the same as handing the three-channel network one normalised channel three times.
 
     Raises:
-        RecipeError: there are no weights for this architecture, none could be had, or those at
-            hand do not fit. The model is then as it was.
+        NoPretrainedError: there are no weights for this architecture, or none could be had.
+        RecipeError: those at hand do not fit, or none are where the user said. The model is then
+            as it was.
     """
     name = ARCHITECTURES[spec.architecture].pretrained
     if not name:
-        raise RecipeError(
+        raise NoPretrainedError(
             f"There are no ImageNet weights for {spec.architecture}: train it from scratch."
         )
     file = _find(name, source)
@@ -160,7 +164,7 @@ def _from_hub(name: str) -> tuple[dict[str, Tensor], str]:
     try:
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (OSError, HTTPException, RuntimeError) as error:  # the last: a wrong checksum
-        raise RecipeError(
+        raise NoPretrainedError(
             f"The ImageNet weights of {name} could not be downloaded ({error}): put "
             f"{name}.safetensors into a folder and name the folder in {PRETRAINED_VARIABLE}, "
             "or train from scratch."

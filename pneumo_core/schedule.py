@@ -113,7 +113,7 @@ def _stopped_early(recipe: Recipe, phase: Phase, records: Sequence[EpochRecord])
 
 
 def _plateaus(recipe: Recipe, phase: Phase, records: Sequence[EpochRecord]) -> int:
-    """How often the metric stood still for longer than `phase.plateau`, as ReduceLROnPlateau counts."""
+    """How often the metric stood still beyond `phase.plateau`, as ReduceLROnPlateau counts."""
     best, stale, count = -math.inf, 0, 0
     for record in records:
         quality = _quality(recipe, record)

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from pneumo_core import pretrained
 from pneumo_core.architectures import ARCHITECTURES, ModelSpec, create_model
-from pneumo_core.errors import RecipeError
+from pneumo_core.errors import NoPretrainedError, RecipeError
 from pneumo_core.files import sha256_of
 from pneumo_core.pretrained import PRETRAINED_VARIABLE, SHARED_FOLDER, load_pretrained
 
@@ -177,19 +177,21 @@ def test_the_users_folder_goes_before_the_shared_one_and_both_before_the_hub(mon
 
 
 def test_without_any_the_user_is_told_what_to_do(monkeypatch, tmp_path):
-    with pytest.raises(RecipeError, match=r"unreachable.*put resnet18.safetensors.*from scratch"):
+    with pytest.raises(NoPretrainedError, match=r"unreachable.*put resnet18.*from scratch"):
         load_pretrained(create_model(RESNET), RESNET)
     for error in (RuntimeError("invalid hash value"), IncompleteRead(b"")):
         hub(monkeypatch, error)
-        with pytest.raises(RecipeError, match="could not be downloaded"):
+        with pytest.raises(NoPretrainedError, match="could not be downloaded"):
             load_pretrained(create_model(RESNET), RESNET)
     with pytest.raises(RecipeError, match=r"no file of pretrained weights at .*absent"):
         load_pretrained(create_model(RESNET), RESNET, tmp_path / "absent.safetensors")
     monkeypatch.setenv(PRETRAINED_VARIABLE, str(tmp_path / "absent"))
-    with pytest.raises(RecipeError, match=r"PNEUMO_PRETRAINED names .*absent, which is not"):
+    # What the user named and is not there is a mistake to mend, not a machine without weights.
+    with pytest.raises(RecipeError, match="which is not a folder") as told:
         load_pretrained(create_model(RESNET), RESNET)
+    assert told.type is RecipeError
     cnn = ModelSpec("cnn")
-    with pytest.raises(RecipeError, match="no ImageNet weights for cnn"):
+    with pytest.raises(NoPretrainedError, match="no ImageNet weights for cnn"):
         load_pretrained(create_model(cnn), cnn)
 
 

@@ -24,7 +24,7 @@ import train_cli
 from pneumo_core.architectures import ModelSpec
 from pneumo_core.checkpoint import load_checkpoint
 from pneumo_core.class_report import report_text
-from pneumo_core.errors import STOPPED, DataError, RecipeError
+from pneumo_core.errors import STOPPED, DataError, NoPretrainedError, RecipeError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.pretrained import PretrainedReport
 from pneumo_core.progress_bar import ProgressBar
@@ -656,7 +656,7 @@ def test_a_preview_without_a_name_is_named_after_the_recipe(weights, capsys):
 
 def test_without_imagenet_weights_it_starts_from_scratch_if_it_may(weights, capsys, monkeypatch):
     def absent(*_: object) -> None:
-        raise RecipeError("There are no ImageNet weights.")
+        raise NoPretrainedError("There are no ImageNet weights.")
 
     monkeypatch.setattr("pneumo_core.pretrained.load_pretrained", absent)
     monkeypatch.setattr("pneumo_core.plots.write_plots", lambda *_: [])
@@ -667,7 +667,19 @@ def test_without_imagenet_weights_it_starts_from_scratch_if_it_may(weights, caps
     assert capsys.readouterr().err.startswith(
         "There are no ImageNet weights. Training from scratch.\n"
     )
-    assert read_run(weights / "tiny-seed1").training["pretrained"].startswith("random: no ImageNet")
+    run = read_run(weights / "tiny-seed1")
+    assert run.training["pretrained"].startswith("random: no ImageNet")
+    assert run.title == f"{load_recipe('tiny.yaml').title}, from scratch"
+
+
+def test_weights_that_are_there_and_wrong_are_no_reason_to_go_without(weights, capsys, monkeypatch):
+    def damaged(*_: object) -> None:
+        raise RecipeError("resnet18.safetensors is damaged.")
+
+    monkeypatch.setattr("pneumo_core.pretrained.load_pretrained", damaged)
+    assert main(["--recipe", "tiny.yaml", "--set", "pretrained=imagenet-or-scratch"]) == 1
+    assert capsys.readouterr().err == "train_cli: resnet18.safetensors is damaged.\n"
+    assert not (weights / "tiny-seed1").exists()
 
 
 def test_a_run_from_imagenet_weights_remembers_and_resumes(weights, capsys, monkeypatch):
