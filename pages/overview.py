@@ -5,10 +5,12 @@ from typing import Any
 
 import streamlit as st
 
+from pneumo_core.errors import RunError
 from pneumo_core.intervals import wilson
 from pneumo_core.model_table import members
 from pneumo_core.operating_point import threshold_words
 from pneumo_core.runs import Run
+from pneumo_core.transfer import transfers
 from ui import cache, numbers, state, tour
 from ui.words import overview as words
 
@@ -62,6 +64,26 @@ def headline(test: Mapping[str, Any], val: Mapping[str, Any]) -> None:
     st.caption(words.HONEST)
 
 
+def as_uploads_come(run: Run) -> None:
+    """What the model reaches on test films of another data set, where that was measured."""
+    try:
+        measured = transfers(run)
+    except RunError as error:
+        st.caption(str(error))
+        return
+    for found in measured:
+        there = found.points[0]
+        st.markdown(
+            words.ELSEWHERE.format(
+                n=found.films,
+                title=found.title,
+                auc=numbers.ratio(found.auc.to_json()),
+                sensitivity=numbers.share(there.sensitivity.to_json()),
+                specificity=numbers.share(there.specificity.to_json()),
+            )
+        )
+
+
 def _estimate(summary: Mapping[str, Any], key: str) -> list[float | None]:
     """[value, low, high] of a figure; accuracy at 0.5 is kept without its interval."""
     if key != "accuracy_at_half":
@@ -110,7 +132,7 @@ def learned_from(run: Run) -> None:
     st.caption(
         " ".join(
             (
-                words.SPLIT_RULES[run.data["split_rule"]],
+                words.SPLIT_RULES.get(run.data["split_rule"], ""),
                 (words.TRAINED_HOW if len(networks) == 1 else words.JOINED_HOW).format(
                     count=len(networks),
                     epochs=training["epochs"],
@@ -134,6 +156,7 @@ def main() -> None:
     st.header(words.MODEL_HEADING)
     model_line(run)
     headline(run.metrics["test"], run.metrics["val"])
+    as_uploads_come(run)
     chart, text = st.container(key="model").columns([3, 2], gap="large")
     with chart:
         roc_chart(run)

@@ -26,7 +26,8 @@ class Checkpoint:
     """Everything that is needed to go on.
 
     Attributes:
-        identity: Recipe, seed and data fingerprint: what the run is.
+        identity: Recipe, seed, where the first weights are from, fingerprint of the data and digest
+            of its split: what the run is.
         threads: CPU threads; sums are only bit-equal with the same number.
         history: One mapping an epoch.
         step: Batches trained so far.
@@ -74,13 +75,14 @@ def same_run(found: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether two identities are of one run.
 
     A recipe's field that one of them lacks, because it was written before there was such a field,
-    counts as having its default.
+    counts as having its default; of the identity itself, `found` may lack what is newer than it.
     """
     try:
         recipes = [Recipe.from_json(identity["recipe"]) for identity in (found, expected)]
     except RecipeError:
         return False
-    return recipes[0] == recipes[1] and {**found, "recipe": None} == {**expected, "recipe": None}
+    recipeless = {**expected, "recipe": None}
+    return recipes[0] == recipes[1] and {**recipeless, **found, "recipe": None} == recipeless
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

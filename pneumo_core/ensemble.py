@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from pneumo_core.datasets import Dataset
 from pneumo_core.errors import RunError
 from pneumo_core.files import sha256_of
+from pneumo_core.model_table import training_history
 from pneumo_core.publishing import finish, new_run_folder, save_weights
 from pneumo_core.runs import WEIGHTS_FILE, Run, read_run
+from pneumo_core.seeds import figures_alone
+from pneumo_core.stopped_runs import held
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MEMBER_FIGURES = ("seed", "epochs", "best_epoch", "pretrained", "duration_s", "date")
+MEMBER_TRAINING = ("seed", "epochs", "best_epoch", "pretrained", "duration_s", "date")
 """What an ensemble's `run.json` keeps of each member's training."""
 
 
@@ -39,14 +42,14 @@ def join(
         step: Called with what is being done, in words.
 
     Raises:
-        RunError: If the runs do not belong together, or a run has no weights.
-        TrainingError: If `target` exists.
+        RunError: If the runs do not belong together, or one has no weights or is damaged.
+        TrainingError: If `target` exists, or another process is making it.
         OSError: If the disk is full or not writable; nothing is left behind then.
     """
     _check(runs, dataset)
     say = step or (lambda _: None)
     first = runs[0]
-    with new_run_folder(target) as staging:
+    with held(target), new_run_folder(target) as staging:
         say("Joining the weights")
         weights = {
             f"members.{position}.{name}": value
@@ -60,7 +63,7 @@ def join(
             title=f"{first.title}, ensemble of {len(runs)}",
             model=replace(first.model, members=len(runs)),
             operating_points=first.operating_points[:1],
-            training=_training(runs),
+            training=_training(runs, sum(value.numel() for value in weights.values())),
             weights_sha256=sha256_of(staging / WEIGHTS_FILE),
         )
         finish(joined, dataset, _history(runs), target.name, say)
@@ -77,28 +80,41 @@ def _check(runs: Sequence[Run], dataset: Dataset) -> None:
         # The seed is not part of the recipe.
         if (run.recipe, run.model, run.preprocess) != (first.recipe, first.model, first.preprocess):
             raise RunError(f"{run.name} and {first.name} are not of one recipe: they cannot join.")
+        if run.training.get("pretrained") != first.training.get("pretrained"):
+            raise RunError(
+                f"{run.name} and {first.name} did not start from the same weights: they cannot "
+                "join."
+            )
         if run.data["fingerprint"] != dataset.fingerprint:
             raise RunError(f"{run.name} was trained on other data than {dataset.title}.")
+        if tuple(run.scores("val")["id"]) != dataset.splits["val"].ids:
+            raise RunError(
+                f"{run.name} kept other films for validation than {dataset.title} does now: the "
+                "ensemble would choose its threshold on films that it learned from."
+            )
     if len({run.training["seed"] for run in runs}) < len(runs):
         raise RunError("Two of the runs come from the same seed: train one of them anew.")
 
 
-def _training(runs: Sequence[Run]) -> Mapping[str, Any]:
-    """The first member's training, with the sums and the list of all members."""
+def _training(runs: Sequence[Run], parameters: int) -> Mapping[str, Any]:
+    """The first member's training, with what all of them took and the list of them."""
     each = [run.training for run in runs]
     middle = sorted(training["best_epoch"] for training in each)[len(each) // 2]
     return {
         **each[0],
         "best_epoch": middle,
         "epochs": max(training["epochs"] for training in each),
+        "cut_short": any(training.get("cut_short", False) for training in each),
         "duration_s": round(sum(training["duration_s"] for training in each), 1),
-        "parameters": sum(training["parameters"] for training in each),
+        "saved_s": round(sum(training.get("saved_s", 0.0) for training in each), 1),
+        "parameters": parameters,
         "date": datetime.now(UTC).date().isoformat(),
         "members": [
             {
                 "run": run.name,
                 "weights_sha256": run.weights_sha256,
-                **{key: run.training[key] for key in MEMBER_FIGURES if key in run.training},
+                **{key: run.training[key] for key in MEMBER_TRAINING if key in run.training},
+                "figures": figures_alone(run.metrics),
             }
             for run in runs
         ],
@@ -109,8 +125,10 @@ def _history(runs: Sequence[Run]) -> "pd.DataFrame":
     """The mean over the members of every epoch that all of them trained."""
     import pandas as pd
 
-    tables = [run.history() for run in runs]
-    common = min(len(table) for table in tables)
-    table = pd.concat([table.iloc[:common] for table in tables])
+    # It refuses a table that lacks a column.
+    common = min(len(training_history(run)) for run in runs)
+    if not common:
+        raise RunError("A member's history.csv holds no epoch: train it again.")
+    table = pd.concat([run.history().iloc[:common] for run in runs])
     mean = table.groupby("epoch", as_index=False).mean(numeric_only=True)
     return mean.astype({"epoch": int, "phase": int})

@@ -4,7 +4,6 @@ The sections follow Mitchell et al., "Model Cards for Model Reporting", FAT* 201
 always gives the same text: nothing depends on the day or the machine.
 """
 
-import json
 import re
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -18,14 +17,20 @@ from pneumo_core.calibration import expected_calibration_error, probability, rel
 from pneumo_core.class_report import COLUMNS, ROWS
 from pneumo_core.comparison import compare_splits
 from pneumo_core.confusion import figures_at
-from pneumo_core.corruptions import CORRUPTIONS, SEVERITIES
 from pneumo_core.errors import RunError
 from pneumo_core.files import written_whole
 from pneumo_core.groups import group_rows
 from pneumo_core.model_card_commands import commands
+from pneumo_core.model_card_figures import (
+    estimate_words,
+    on_another_set,
+    on_spoilt_films,
+    over_seeds,
+    own_points,
+    share_words,
+)
 from pneumo_core.model_table import members
-from pneumo_core.operating_point import OperatingPoint, split_words, threshold_words, zone_rows
-from pneumo_core.robustness import points, read_robustness
+from pneumo_core.operating_point import split_words, threshold_words, zone_rows
 from pneumo_core.runs import RUN_FILE, WEIGHTS_FILE, Run, default_run, patients_of, read_run
 from pneumo_core.threshold_report import FIGURES
 
@@ -76,12 +81,14 @@ def model_card(run: Run) -> str:
         "Training": _training(run),
         "From a film to a probability": f"{square_words(run.preprocess)}\n\n{graph_words(run)}",
         "Figures": _figures(run),
+        "Over seeds": over_seeds(run),
         "Other thresholds": _points(run, scores),
         "Three zones": _zones(run, scores),
         "By class": _classes(run),
         "By kind of pneumonia": _kinds(run, scores),
         "Calibration": _calibration(run, scores),
-        "Spoilt films": _spoilt(run),
+        "Spoilt films": on_spoilt_films(run),
+        "Films of another set": on_another_set(run),
         "Limits": f"{_holds(run, scores)}\n{limits}",
         "How to get the same": commands(run),
         "Data and licence": words.ATTRIBUTION,
@@ -125,7 +132,7 @@ def _data(run: Run, scores: Mapping[str, _Scores]) -> str:
     counts = run.data["counts"]
     rows = [
         (split_words(split), str(each["normal"]), str(each["pneumonia"]), str(sum(each.values())))
-        for split, each in counts.items()
+        for split, each in ((name, counts[name]) for name in ("train", *SPLITS))
     ]
     unknown = [
         f"The patients of {one.unknown} of {len(one.labels)} {split_words(one.split)} films are "
@@ -133,7 +140,7 @@ def _data(run: Run, scores: Mapping[str, _Scores]) -> str:
         for one in scores.values()
         if one.unknown
     ]
-    rule = " ".join([words.SPLIT_RULES[run.data["split_rule"]], *unknown])
+    rule = " ".join([words.SPLIT_RULES.get(run.data["split_rule"], ""), *unknown])
     films = markdown.table([("Films", "Normal", "Pneumonia", "All"), *rows])
     return f"{run.data['title']}. {words.FILMS}\n\n{films}\n\n{rule}"
 
@@ -199,7 +206,7 @@ def _by_phase(each: Sequence[str]) -> str:
 def _figures(run: Run) -> str:
     point = run.operating_point
     rows = [
-        (title, *(_estimate(run.metrics[split][key]) for split in SPLITS))
+        (title, *(estimate_words(run.metrics[split][key]) for split in SPLITS))
         for key, title in {**FIGURES, "auprc": "Average precision"}.items()
         if not key.startswith("lr_")  # likelihood ratios follow from the first two
     ]
@@ -218,8 +225,8 @@ def _figures(run: Run) -> str:
     return (
         f"At the default operating point, “{point.name}”: a film is called pneumonia from a "
         f"probability of {threshold_words(point.threshold)}, {point.rule}, chosen on "
-        f"{split_words(point.split)}. Temperature and thresholds were chosen on validation; "
-        "nothing was chosen on test, which was scored once. Brackets hold 95 % intervals: "
+        f"{split_words(point.split)}. Temperature and thresholds were chosen on "
+        "validation; test was scored once, after that. Brackets hold 95 % intervals: "
         "Wilson's for shares, DeLong's for the AUC, the bootstrap's for the average precision; "
         "films of one patient do not count as "
         f"independent.\n\n{markdown.table([header, *rows])}\n\n"
@@ -229,23 +236,19 @@ def _figures(run: Run) -> str:
 
 def _points(run: Run, scores: Mapping[str, _Scores]) -> str:
     rows = []
-    for point in _own_points(run):
+    for point in own_points(run):
         cells = [point.name, point.rule, threshold_words(point.threshold)]
         for one in scores.values():
             found = figures_at(one.labels, one.probabilities, point.threshold, one.patients)
-            cells += [_estimate(found[key].to_json()) for key in ("sensitivity", "specificity")]
+            cells += [
+                estimate_words(found[key].to_json()) for key in ("sensitivity", "specificity")
+            ]
         rows.append(cells)
     names = [
         f"{key}, {split_words(split)}" for split in SPLITS for key in ("Sensitivity", "Specificity")
     ]
     lead = "Every operating point that the run came with, each chosen on validation."
     return f"{lead}\n\n{markdown.table([('Name', 'Rule', 'Threshold', *names), *rows])}"
-
-
-def _own_points(run: Run) -> Sequence[OperatingPoint]:
-    """Those the run came with: what a user saved later is no part of the model."""
-    content = json.loads((run.path / RUN_FILE).read_text(encoding="utf-8"))
-    return run.operating_points[: len(content["operating_points"])]
 
 
 def _zones(run: Run, scores: Mapping[str, _Scores]) -> str:
@@ -255,10 +258,10 @@ def _zones(run: Run, scores: Mapping[str, _Scores]) -> str:
     rows = [
         (
             title,
-            _estimate(row.share.to_json()),
+            estimate_words(row.share.to_json()),
             str(row.positives),
             str(row.negatives),
-            "–" if row.zone == "uncertain" else _estimate(row.error_rate.to_json()),
+            "–" if row.zone == "uncertain" else estimate_words(row.error_rate.to_json()),
         )
         for title, row in zip(
             titles, zone_rows(test.labels, test.probabilities, zones), strict=True
@@ -273,7 +276,7 @@ def _classes(run: Run) -> str:
     rows = [
         (
             ROWS.get(name, name),
-            *(str(row[key]) if key == "support" else _share(row[key]) for key in COLUMNS),
+            *(str(row[key]) if key == "support" else share_words(row[key]) for key in COLUMNS),
         )
         for name, row in run.metrics["test"]["per_class"].items()
     ]
@@ -295,8 +298,8 @@ def _kinds(run: Run, scores: Mapping[str, _Scores]) -> str:
                 split_words(one.split),
                 row.name,
                 str(row.confusion.n),
-                _estimate(row.figures["sensitivity"].to_json()),
-                _estimate(row.auc.to_json()),
+                estimate_words(row.figures["sensitivity"].to_json()),
+                estimate_words(row.auc.to_json()),
             )
             for row in found
             if row.name in ("bacteria", "virus")
@@ -324,7 +327,7 @@ def _calibration(run: Run, scores: Mapping[str, _Scores]) -> str:
             f"{part.low:.1f}–{part.high:.1f}",
             str(part.n),
             f"{part.mean_probability:.3f}",
-            _estimate(part.observed.to_json()),
+            estimate_words(part.observed.to_json()),
         )
         for part in reliability(test.labels, test.probabilities)
         if part.n
@@ -335,29 +338,6 @@ def _calibration(run: Run, scores: Mapping[str, _Scores]) -> str:
         "validation. The calibration error is the mean gap between promised and observed share "
         f"over ten bins of equal width.\n\n{markdown.table([header, *errors])}\n\n"
         f"{markdown.table([('Probability, test', 'Films', 'Promised', 'Observed'), *bins])}"
-    )
-
-
-def _spoilt(run: Run) -> str:
-    """What a run loses on noise, blur and the like; "" where nobody measured it."""
-    found = read_robustness(run)
-    if found is None:
-        return ""
-    rows = []
-    for name, corruption in CORRUPTIONS.items():
-        losses = found.losses(name)
-        numbers = [*losses, sum(losses) / len(losses)]
-        rows.append((corruption.title, *(points(each) for each in numbers)))
-    worst = found.worst
-    header = ("Lost points of accuracy", *(f"severity {each}" for each in SEVERITIES), "mean")
-    return (
-        f"The {found.images} {split_words(found.split)} films, spoilt at {found.size} × "
-        f"{found.size} pixels in the manner and strengths of MedMNIST-C; threshold and temperature "
-        f"as they are. Accuracy {found.clean.accuracy:.3f} clean, on average "
-        f"{points(found.mean_loss)} points less; at worst {worst.figures.accuracy:.3f} "
-        f"({CORRUPTIONS[worst.corruption].title}, severity {worst.severity}). What each does: "
-        "[docs/robustness.md](docs/robustness.md).\n\n"
-        f"{markdown.table([header, *rows])}"
     )
 
 
@@ -384,16 +364,6 @@ def _identity(run: Run) -> str:
         ("Versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
     ]
     return markdown.table([("", ""), *rows])
-
-
-def _estimate(parts: Sequence[float | None]) -> str:
-    """Write [value, low, high] as "0.982 (0.963–0.991)"; a dash where it is undefined."""
-    value, low, high = map(_share, parts)
-    return value if parts[1] is None else f"{value} ({low}–{high})"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _wrapped(block: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pneumo_core.model_table import members
+from pneumo_core.recipe import FROM_SCRATCH
 from pneumo_core.runs import Run
 
 NEAR = "A training on another machine ends near these figures, not on them."
@@ -28,7 +29,7 @@ def commands(run: Run) -> str:
     train = shlex.join(["python", "train_cli.py", "--recipe", run.recipe["name"], *changes(run)])
     lines = [f"{train} --seed {seed}" for seed in seeds]
     if networks:
-        names = " ".join(one["run"] for one in networks)
+        names = " ".join(str(one.get("run", "?")) for one in networks)
         lines.append(f"python -m pneumo_core ensemble {names} --out {run.name}")
     lines += [
         f"python -m pneumo_core evaluate {run.name}    # score again, compare with these figures",
@@ -52,15 +53,30 @@ def changes(run: Run) -> list[str]:
     name = run.recipe["name"]
     if name not in recipe_names():
         return []
-    theirs = dict(_leaves(load_recipe(name).to_json()))
-    arguments = []
-    for key, value in _leaves(run.recipe):
-        if key != "model.variant" and (key not in theirs or theirs[key] != value):
-            arguments += [
-                "--set",
-                f"{key}={value if isinstance(value, str) else json.dumps(value)}",
-            ]
-    return arguments
+    recipe = load_recipe(name)
+    given, theirs = dict(run.recipe), dict(_leaves(recipe.to_json()))
+    if given.get("title") == f"{recipe.title}{FROM_SCRATCH}":
+        del given["title"]  # training adds it itself, where there are no weights again
+    changed = {}
+    if len(given.get("phases", ())) != len(recipe.phases):
+        changed["phases"] = given.pop("phases")  # single fields would leave the others there
+    changed |= {
+        key: value
+        for key, value in _leaves(given)
+        if key != "model.variant" and (key not in theirs or theirs[key] != value)
+    }
+    return [part for key, value in changed.items() for part in ("--set", f"{key}={_yaml(value)}")]
+
+
+def _yaml(value: Any) -> str:
+    """A value as `--set` reads it, bare where that is enough."""
+    import yaml
+
+    try:
+        bare = isinstance(value, str) and yaml.safe_load(value) == value
+    except yaml.YAMLError:
+        bare = False
+    return value if bare else json.dumps(value, ensure_ascii=False)
 
 
 def _leaves(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from pneumo_core.architectures import ARCHITECTURES, ModelSpec, create_model
 from pneumo_core.errors import NoPretrainedError, RecipeError
 from pneumo_core.files import PROJECT_FOLDER, sha256_of
 from pneumo_core.networks import set_variant
-from pneumo_core.recipe import Recipe
+from pneumo_core.recipe import FROM_SCRATCH, Recipe
 
 PRETRAINED_VARIABLE = "PNEUMO_PRETRAINED"
 """Environment variable with the folder of `<name>.safetensors` files."""
@@ -79,7 +79,7 @@ def initial_weights(
         if recipe.pretrained != "imagenet-or-scratch" or source:
             raise
         print(f"{error} Training from scratch.", file=sys.stderr)
-        scratch = replace(recipe, title=f"{recipe.title}, from scratch")
+        scratch = replace(recipe, title=f"{recipe.title}{FROM_SCRATCH}")
         return scratch, None, "random: no ImageNet weights were to be had"
     print(f"ImageNet weights: {report.origin}; not in it: {', '.join(report.missing)}")
     return replace(recipe, model=report.spec), model.state_dict(), report.origin

@@ -17,6 +17,8 @@ from pneumo_core.preprocess import Preprocess
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 DEFAULT_RECIPE = "pneumolens-imagenet"
+FROM_SCRATCH = ", from scratch"
+"""Ends the title of a run that went without the ImageNet weights that its recipe would have."""
 
 Schedule = Literal["constant", "cosine", "plateau"]
 Sampler = Literal["shuffled", "balanced"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
+from pneumo_core import CLASS_NAMES
+
 
 @dataclass(frozen=True)
 class MayLack:
@@ -33,6 +35,11 @@ _KINDS = {
     ),
     "confusion": MayLack([[int] * 3] * 3),
 }
+_CLASS = {
+    **dict.fromkeys(("precision", "recall", "f1"), (int, float, NoneType)),
+    **dict.fromkeys(("false_positive_rate", "false_negative_rate"), (int, float, NoneType)),
+    "support": int,
+}
 _FIGURES = {
     "n": int,
     **dict.fromkeys(("prevalence", "threshold", "accuracy_at_half", "brier", "ece"), _NUMBER),
@@ -40,7 +47,7 @@ _FIGURES = {
     **dict.fromkeys(("accuracy", "f1", "balanced_accuracy"), _ESTIMATE),
     **dict.fromkeys(("lr_positive", "lr_negative"), _ESTIMATE),
     "confusion": [int] * 4,
-    "per_class": dict,
+    "per_class": dict.fromkeys((*CLASS_NAMES, "macro", "weighted"), _CLASS),
     "kinds": MayLack(_KINDS),
 }
 
@@ -59,6 +66,8 @@ RUN_SHAPE: Mapping[str, Any] = {
         "ms_per_image": MayLack(_NUMBER),
         "ms_threads": MayLack(int),
         "processes": MayLack(int),
+        "parameters": MayLack(_NUMBER),
+        "versions": MayLack(dict),
         "duration_s": _NUMBER,
         "date": str,
     },

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -186,11 +187,11 @@ class _Trainer:
         self.recipe, self.seed, self.origin = recipe, seed, origin
         self.device, self.report, self.team = device, report, team
         self.fingerprint = dataset.fingerprint
+        train_split, self.val = dataset.splits["train"], dataset.splits["val"]
         if not team.agreed(self._identity()):
             raise TrainingError(
                 "The processes have different recipes, seeds or data: give all machines the same."
             )
-        train_split, self.val = dataset.splits["train"], dataset.splits["val"]
         self.squares = torch.from_numpy(train_split.squares(recipe.preprocess)).to(device)
         self.val_share = team.blocks(len(self.val), BLOCK)
         self.val_squares = self.val.squares(recipe.preprocess)[self.val_share.part]
@@ -247,6 +248,8 @@ class _Trainer:
             "seed": self.seed,
             "origin": self.origin,
             "fingerprint": self.fingerprint,
+            # The data may be the same and split otherwise, where patients became known.
+            "validation": sha256("\n".join(self.val.ids).encode()).hexdigest(),
         }
         # Through JSON, so that it compares equal with what a checkpoint gives back.
         return json.loads(json.dumps(identity))

@@ -1,56 +1,78 @@
 """`python -m pneumo_core transfer`: a run on the test films of another data set."""
 
 from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
 
 from pneumo_core import markdown
-from pneumo_core.transfer import transfer
-
-SHOWN = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy", "f1")
+from pneumo_core.errors import DataError
+from pneumo_core.proportions import Estimate
+from pneumo_core.transfer import AtPoint, Transfer, transfer, write_transfer
 
 
 def print_transfer(options: Namespace) -> int:
     """Run the command; returns the exit status.
 
+    What all test films of the data set give is kept in the run's folder, where the model card
+    looks for it; what some of them give (`--ids`) is only printed.
+
     Raises:
-        PneumoError: As `read_run`, `load_dataset` and `transfer`.
+        PneumoError: As `read_run`, `load_dataset`, `transfer` and `write_transfer`.
     """
     from pneumo_core.datasets import load_dataset
     from pneumo_core.runs import default_run, read_run
 
     run = read_run(options.run) if options.run else default_run()
-    only = Path(options.ids).read_text(encoding="utf-8").split("\n") if options.ids else ()
-    dataset = load_dataset(options.to, options.data)
-    found = transfer(run, dataset, [name for name in map(str.strip, only) if name])
+    only = _names(Path(options.ids).expanduser()) if options.ids else None
+    found = transfer(run, load_dataset(options.to, options.data), only)
+    default = found.points[0]
     print(
-        f"{run.name} on the test films of {found.data}: {found.figures['n']}, at threshold "
-        f"{found.figures['threshold']:.3f}"
+        f"{run.name} on the test films of {found.title}: {found.films}, at threshold "
+        f"{default.threshold:.3f}"
     )
-    rows = [["", "value", "95 % interval"]]
-    for name in SHOWN:
-        value, low, high = found.figures[name]
-        known = None not in (low, high)
-        rows.append(
-            [
-                name,
-                _rounded(value),
-                f"{low:.4f}-{high:.4f}" if known else "",
-            ]
-        )
-    rows.append(["ece", f"{found.figures['ece']:.4f}", ""])
-    print(markdown.columns(rows), end="\n\n")
+    print(markdown.columns(_figures(found)), end="\n\n")
     header = ["operating point", "threshold", "sensitivity", "specificity", "accuracy"]
     points = [
         [
             point.name,
             f"{point.threshold:.3f}",
-            *map(_rounded, (c.sensitivity, c.specificity, c.accuracy)),
+            *map(_rounded, (point.sensitivity, point.specificity, point.accuracy)),
         ]
-        for point, c in found.points
+        for point in found.points
     ]
     print(markdown.columns([header, *points]))
+    if only is None:
+        print(f"\nKept in {write_transfer(run, found)}.")
     return 0
 
 
-def _rounded(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+def _names(file: Path) -> list[str]:
+    """Names of films, one a line.
+
+    Raises:
+        DataError: If the file cannot be read as text, or names none.
+    """
+    try:
+        names = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise DataError(f"{file} cannot be read ({reason}).") from error
+    if not any(names):
+        raise DataError(f"{file} names no film: write one name a line.")
+    return [name for name in names if name]
+
+
+def _figures(found: Transfer) -> list[list[str]]:
+    shares = [field.name for field in fields(AtPoint) if field.type is Estimate]
+    each = {"auc": found.auc} | {name: getattr(found.points[0], name) for name in shares}
+    rows = [["", "value", "95 % interval"]]
+    for name, figure in each.items():
+        known = None not in (figure.low, figure.high)
+        rows.append(
+            [name, _rounded(figure), f"{figure.low:.4f}-{figure.high:.4f}" if known else ""]
+        )
+    return [*rows, ["ece", f"{found.ece:.4f}", ""]]
+
+
+def _rounded(figure: Estimate) -> str:
+    return "undefined" if figure.value is None else f"{figure.value:.4f}"

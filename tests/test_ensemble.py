@@ -13,11 +13,13 @@ from pneumo_core.architectures import ModelSpec, create_model, members_of
 from pneumo_core.datasets import Dataset
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.ensemble import join
-from pneumo_core.errors import RecipeError, RunError
+from pneumo_core.errors import RecipeError, RunError, TrainingError
 from pneumo_core.explain import explain
 from pneumo_core.publishing import publish
 from pneumo_core.recipe import Recipe
 from pneumo_core.runs import RUN_FILE, Run, list_runs, read_run
+from pneumo_core.seeds import Spread, spread
+from pneumo_core.stopped_runs import held
 from pneumo_core.training import train
 
 SPEC = ModelSpec("cnn", channels=1, stem="small", members=3)
@@ -92,6 +94,7 @@ def test_a_joined_run_says_what_it_is_made_of(joined, tiny_run, second):
     assert joined.title == "Tiny CNN, ensemble of 2"
     assert joined.model == replace(tiny_run.model, members=2)
     assert joined.training["parameters"] == 2 * tiny_run.training["parameters"]
+    assert joined.training["cut_short"] is False
     members = joined.training["members"]
     assert [member["seed"] for member in members] == [1, 2]
     assert [member["weights_sha256"] for member in members] == [
@@ -100,6 +103,42 @@ def test_a_joined_run_says_what_it_is_made_of(joined, tiny_run, second):
     ]
     losses = [run.history()["val_loss"][2] for run in (tiny_run, second)]
     assert joined.history()["val_loss"][2] == pytest.approx(sum(losses) / 2, rel=1e-4)
+
+
+def test_an_ensemble_with_a_member_that_was_ended_by_hand_says_so(
+    tiny_run, second, tiny_dataset, tmp_path
+):
+    training = {**second.training, "cut_short": True, "saved_s": 3.0}
+    both = join([tiny_run, replace(second, training=training)], tmp_path / "new", tiny_dataset)
+    assert both.training["cut_short"] is True
+    assert both.training["saved_s"] == tiny_run.training["saved_s"] + 3.0
+
+
+def test_what_each_member_reaches_alone_is_kept(joined, tiny_run, second):
+    for split in ("val", "test"):
+        found = spread(joined, split)
+        assert list(found) == ["auc", "sensitivity", "specificity", "accuracy"]
+        for name, one in found.items():
+            assert one.values == tuple(run.metrics[split][name][0] for run in (tiny_run, second))
+    assert spread(tiny_run) == {}
+
+
+def test_mean_and_deviation_by_hand():
+    one = Spread((0.9, 0.8, 0.7))
+    assert (one.mean, one.deviation) == pytest.approx((0.8, 0.1))
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [{}, {"test": 5}, {"test": {}}, {"test": {"auc": "high"}}, {"test": {"auc": None}}, [1]],
+)
+def test_members_without_figures_have_no_spread(joined, figures):
+    first, second = joined.training["members"]
+    members = [first, {**second, "figures": figures}]
+    assert spread(replace(joined, training={**joined.training, "members": members})) == {}
+    only = {**second, "figures": {"test": {"auc": 0.5, "accuracy": True}}}
+    found = spread(replace(joined, training={**joined.training, "members": [first, only]}))
+    assert found == {"auc": Spread((first["figures"]["test"]["auc"], 0.5))}
 
 
 def test_a_joined_run_is_a_run_like_any_other(joined, tiny_dataset):
@@ -135,6 +174,38 @@ def test_runs_that_do_not_belong_together_are_refused(tiny_run, second, tiny_dat
     elsewhere = replace(second, data={**second.data, "fingerprint": "x"})
     refused([tiny_run, elsewhere], "trained on other data")
     refused([replace(tiny_run, model=SPEC), second], "an ensemble itself")
+    scratch = replace(second, training={**second.training, "pretrained": "a file"})
+    refused([tiny_run, scratch], "did not start from the same weights")
+
+
+def test_members_must_have_been_validated_on_the_same_films(
+    tiny_run, second, tiny_dataset, tmp_path
+):
+    val = tiny_dataset.splits["val"]
+    learned = replace(val, ids=(tiny_dataset.splits["train"].ids[0], *val.ids[1:]))
+    other = replace(tiny_dataset, splits={**tiny_dataset.splits, "val": learned})
+    assert other.fingerprint == tiny_dataset.fingerprint
+    with pytest.raises(RunError, match="on films that it learned from"):
+        join([tiny_run, second], tmp_path / "new", other)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_do_not_make_the_same_ensemble(tiny_run, second, tiny_dataset, tmp_path):
+    with held(tmp_path / "new"), pytest.raises(TrainingError, match="Another process"):
+        join([tiny_run, second], tmp_path / "new", tiny_dataset)
+
+
+def test_a_damaged_history_of_a_member_is_a_sentence(tiny_run, second, tiny_dataset, tmp_path):
+    folder = shutil.copytree(second.path, tmp_path / "other")
+    whole = (folder / "history.csv").read_text(encoding="utf-8")
+    for damaged, words in (
+        ("epoch,loss\n1,0.5\n", "other: history.csv is missing or damaged"),
+        (whole.splitlines()[0] + "\n", "history.csv holds no epoch"),
+    ):
+        (folder / "history.csv").write_text(damaged, encoding="utf-8")
+        with pytest.raises(RunError, match=words):
+            join([tiny_run, read_run(folder)], tmp_path / "new", tiny_dataset)
+        assert not (tmp_path / "new").exists()
 
 
 def test_runs_from_before_there_were_ensembles_are_read(tiny_run, tmp_path):

@@ -16,10 +16,11 @@ from pneumo_core.files import PROJECT_FOLDER, write_json
 from pneumo_core.model_card import model_card
 from pneumo_core.model_card_commands import commands
 from pneumo_core.operating_point import OperatingPoint
-from pneumo_core.proportions import wilson
-from pneumo_core.recipe import load_recipe
+from pneumo_core.proportions import Estimate, wilson
+from pneumo_core.recipe import FROM_SCRATCH, load_recipe
 from pneumo_core.robustness import Figures, Robustness, Spoilt, write_robustness
 from pneumo_core.runs import SAVED_POINTS_FILE, Run, default_run, read_run
+from pneumo_core.transfer import AtPoint, Transfer, write_transfer
 
 COMMITTED = PROJECT_FOLDER / "MODEL_CARD.md"
 
@@ -264,6 +265,54 @@ def test_the_commands_say_what_was_changed_of_the_recipe_that_is_named(tiny_run)
     assert line.count("--set") == 3
     plain = commands(replace(tiny_run, recipe=load_recipe("resnet18").to_json()))
     assert "python train_cli.py --recipe resnet18 --seed 1\n" in plain
+
+
+def test_the_commands_hold_for_titles_and_phases_of_any_kind(tiny_run):
+    two = load_recipe("pneumolens-imagenet")
+    for changed in (
+        replace(load_recipe("resnet18"), title="Ours: tried"),
+        replace(load_recipe("resnet18"), title="12"),
+        replace(two, phases=two.phases[:1]),
+        replace(two, phases=(*two.phases, replace(two.phases[1], lr=1e-5))),
+    ):
+        text = commands(replace(tiny_run, recipe=changed.to_json()))
+        line = next(line for line in text.split("\n") if "train_cli" in line)
+        assert load_recipe(*_named(line)) == changed
+    scratch = replace(two, title=f"{two.title}{FROM_SCRATCH}")
+    assert "--set" not in commands(replace(tiny_run, recipe=scratch.to_json()))
+
+
+def test_what_was_measured_on_another_set_is_stated_and_on_its_own_is_not(run_copy):
+    figure = Estimate(0.9, 0.8, 0.95)
+    point = run_copy.operating_point
+    at = AtPoint(point.name, point.threshold, Estimate(0.7, 0.6, 0.8), *[figure] * 5)
+    saved = replace(at, name="ward 7")
+    found = Transfer(
+        run_copy.weights_sha256, "pneumoniamnist", "PneumoniaMNIST", "md5:x", "test", 50,
+        "2026-01-02", figure, 0.0625, (at, saved),
+    )  # fmt: skip
+    write_transfer(run_copy, found)
+    write_transfer(run_copy, replace(found, data="chest_xray"))  # what it was trained on
+    text = section(model_card(run_copy), "Films of another set")
+    assert "The 50 test films of PneumoniaMNIST" in text
+    assert "AUC 0.900 (0.800–0.950), calibration error 0.062." in " ".join(text.split())
+    found_rows = rows(text)
+    assert found_rows[point.name][1:] == ["0.700 (0.600–0.800)", *["0.900 (0.800–0.950)"] * 2]
+    assert list(found_rows) == ["Operating point", "---", point.name]
+    assert "## Films of another set" not in model_card(replace(run_copy, weights_sha256="ab"))
+
+
+def test_the_spread_over_seeds_is_stated_where_it_is_known(tiny_run):
+    assert "## Over seeds" not in model_card(tiny_run)
+    members = [
+        {"run": "x", "seed": seed, "best_epoch": 1, "figures": {"test": {"auc": auc}}}
+        for seed, auc in ((4, 0.9), (7, 0.8), (9, 0.7))
+    ]
+    training = {**tiny_run.training, "members": members}
+    found = rows(section(model_card(replace(tiny_run, training=training)), "Over seeds"))
+    assert found["Test"] == ["seed 4", "seed 7", "seed 9", "mean ± SD"]
+    assert found["AUC"] == ["0.9000", "0.8000", "0.7000", "0.8000 ± 0.1000"]
+    assert list(found) == ["Test", "---", "AUC"]
 
 
 def _named(line: str) -> tuple[str, list[str]]:

@@ -174,6 +174,7 @@ def test_a_checkpoint_from_before_a_field_was_there_is_gone_on_with(tiny_dataset
     with pytest.raises(Stopped):
         train(PLAIN, tiny_dataset, seed=2, checkpoint=path, report=stop_at(3))
     checkpoint = load_checkpoint(path)
+    del checkpoint.identity["validation"]
     for phase in checkpoint.identity["recipe"]["phases"]:
         del phase["input_size"]
     for row in checkpoint.history:
@@ -191,6 +192,22 @@ def test_a_checkpoint_with_a_field_that_is_not_known_is_refused(tiny_dataset, tm
     save_checkpoint(path, checkpoint)
     with pytest.raises(TrainingError, match="another recipe, seed or data set: start anew"):
         train(PLAIN, tiny_dataset, seed=2, checkpoint=path, resume=True)
+
+
+def test_the_same_data_split_otherwise_is_not_gone_on_with(tiny_dataset, tmp_path):
+    path = tmp_path / "split.pt"
+    with pytest.raises(Stopped):
+        train(PLAIN, tiny_dataset, seed=2, checkpoint=path, report=stop_at(3))
+    train_split, val = tiny_dataset.splits["train"], tiny_dataset.splits["val"]
+    # One film changes places with another: as many, and the same fingerprint.
+    swapped = {
+        "train": replace(train_split, ids=(val.ids[0], *train_split.ids[1:])),
+        "val": replace(val, ids=(train_split.ids[0], *val.ids[1:])),
+    }
+    other = replace(tiny_dataset, splits={**tiny_dataset.splits, **swapped})
+    assert other.fingerprint == tiny_dataset.fingerprint
+    with pytest.raises(TrainingError, match="another recipe, seed or data set: start anew"):
+        train(PLAIN, other, seed=2, checkpoint=path, resume=True)
 
 
 def test_the_seed_decides_everything_random(tiny_dataset, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pneumo_core.architectures import ARCHITECTURES
+from pneumo_core.errors import RecipeError
 from pneumo_core.model_table import ModelRow, members
 from pneumo_core.runs import Run
 from ui.models_table import figure_words
@@ -121,10 +122,15 @@ def phase_words(phase: Phase, recipe: Recipe) -> str:
 
 def why_kept(run: Run) -> str:
     """Why a run kept the epoch that it kept; its recipe may be of another version."""
-    if any(phase.get("keep_last") for phase in run.recipe.get("phases", ())[-1:]):
+    from pneumo_core.recipe import Recipe
+
+    try:
+        recipe = Recipe.from_json(run.recipe)
+    except RecipeError:
+        return words.KEPT_SOMEHOW
+    if recipe.phases[-1].keep_last:
         return words.LAST_EPOCH
-    metric = run.recipe.get("select")
-    return words.BEST_EPOCH.format(metric=words.METRICS.get(metric, metric))
+    return words.BEST_EPOCH.format(metric=words.METRICS[recipe.select])
 
 
 def _network(row: ModelRow) -> str:
@@ -151,12 +157,13 @@ def _optimiser(recipe: Recipe) -> str:
 def _ran(row: ModelRow) -> str:
     training = row.run.training
     minutes = round(training["duration_s"] / 60)
+    lasted = words.A_MINUTE if minutes == 1 else words.MINUTES.format(count=minutes)
     device = str(training.get("device", ""))
     seeds = [one["seed"] for one in members(row.run) or (training,)]
     seed_words = words.SEED if len(seeds) == 1 else words.MANY_SEEDS
     return words.RUN.format(
         seeds=as_text(seed_words.format(seeds=", ".join(map(str, seeds)))),
-        minutes=words.MINUTES.format(count=minutes) if minutes > 1 else words.UNDER_A_MINUTE,
+        minutes=lasted if training["duration_s"] >= 60 else words.UNDER_A_MINUTE,
         device=as_text(words.DEVICES.get(device.split(":")[0], device)),
         date=as_text(training["date"]),
     )

@@ -16,6 +16,7 @@ from pneumo_core.operating_point import threshold_words
 from pneumo_core.proportions import Estimate
 from pneumo_core.published import FIGURES
 from pneumo_core.runs import Run
+from pneumo_core.seeds import spread, spread_words
 from ui import cache
 from ui.threshold_show import as_text, points, show, with_interval
 from ui.words import models as words
@@ -154,6 +155,14 @@ def _notes(images: ImageSet) -> Iterator[str]:
         yield words.SEEDS.format(title=title, count=len(group), mean=mean, low=low, high=high)
     for row in images.rows:
         label = as_text(row.label)
+        alone = spread(row.run)
+        if {"auc", "accuracy"} <= alone.keys():
+            yield words.ALONE.format(
+                label=label,
+                count=len(alone["auc"].values),
+                auc=spread_words(alone["auc"]),
+                accuracy=spread_words(alone["accuracy"]),
+            )
         if row.run.data["title"] != images.title:
             yield words.OTHER_DATA.format(label=label, title=as_text(row.run.data["title"]))
         if row.published.note:

@@ -140,6 +140,21 @@ def test_how_a_model_started_and_what_is_odd_about_it_is_said(page: AppTest) -> 
     assert " ms a film on " in good
 
 
+def test_what_the_networks_of_an_ensemble_reach_alone_is_said(
+    several: Path, open_page: OpenPage
+) -> None:
+    path = several / "fair" / "run.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["training"]["members"] = [
+        {"seed": seed, "best_epoch": 1, "figures": {"test": {"auc": auc, "accuracy": 0.75}}}
+        for seed, auc in ((1, 0.9), (2, 0.8), (3, 0.7))
+    ]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    notes = words_of(open_page("models"))
+    assert "its 3 networks alone have an AUC of 0.8000 ± 0.1000 and an accuracy of 0.7500" in notes
+    assert notes.count("networks alone") == 1
+
+
 def test_a_damaged_run_is_listed_with_its_reason(page: AppTest) -> None:
     (listed,) = [one for one in page.expander if one.label == words.UNUSABLE]
     assert "torn" in listed.text[0].value
@@ -399,13 +414,15 @@ def test_recipes_in_words(tiny_run: Run) -> None:
     kept = [
         replace(tiny_run, recipe=each)
         for each in (
-            {"select": "val_f1", "phases": [{}]},
-            {"select": "val_f1", "phases": [{}, {"keep_last": True}]},
+            {**tiny_run.recipe, "select": "val_f1"},
+            {**tiny_run.recipe, "phases": [{**tiny_run.recipe["phases"][0], "keep_last": True}]},
+            {"phases": None},
         )
     ]
     assert [why_kept(run) for run in kept] == [
         "the best F1 on validation",
         "the last, as the recipe has it",
+        "by a recipe of another version of PneumoLens",
     ]
     assert loss_words(Loss("focal", balanced=True)) == (
         "focal, exponent 2, classes weighed by their rarity"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.runs import Run
+from pneumo_core.proportions import Estimate
+from pneumo_core.runs import Run, read_run
+from pneumo_core.transfer import AtPoint, Transfer, write_transfer
 from tests.pages.conftest import OpenPage, words_of
 from ui import numbers
 
@@ -65,6 +67,33 @@ def test_an_ensemble_names_the_epoch_and_seed_of_each_network(
     words = words_of(open_page())
     assert "The mean of 2 networks" in words
     assert "(best: 8, 21), seeds 3, 5," in words
+
+
+def test_what_it_reaches_as_uploads_come_is_said_where_it_was_measured(
+    open_page: OpenPage, tiny_app: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "As uploads come" not in words_of(open_page())
+    run = read_run(shutil.copytree(tiny_app.path, tmp_path / "tiny"))
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    area, share = Estimate(0.876, 0.8, 0.9), Estimate(0.5, 0.4, 0.6)
+    point = run.operating_point
+    at = AtPoint(point.name, point.threshold, Estimate(0.912, 0.9, 0.95), *[share] * 5)
+    file = write_transfer(
+        run,
+        Transfer(
+            run.weights_sha256, "elsewhere", "Other films", "x", "test", 77, "2026-01-02",
+            area, 0.1, (at,),
+        ),
+    )  # fmt: skip
+    text = words_of(open_page())
+    assert "on the 77 test films of Other films" in text
+    assert (
+        "AUC 0.876, and at this threshold a sensitivity of 91.2 % and a specificity of 50" in text
+    )
+    file.write_text("{", encoding="utf-8")
+    assert "transfer_elsewhere.json is damaged: delete it and measure again" in words_of(
+        open_page()
+    )
 
 
 def test_three_ways_in_carry_the_session_along(open_page: OpenPage, tiny_app: Run) -> None:

@@ -58,6 +58,10 @@ PUBLISHED_NOTE = "**{label}**, as published: {note}."
 DERIVED = "**{label}**: published {figures} worked out from the published matrix."
 OTHER_DATA = "**{label}** learned from {title}; the test images are the same."
 SEEDS = "**{title}**, {count} seeds: AUC {mean} on average, from {low} to {high}."
+ALONE = (
+    "**{label}**: its {count} networks alone have an AUC of {auc} and an accuracy of {accuracy} "
+    "(mean ± standard deviation over seeds, each at its own threshold)."
+)
 UNUSABLE = "Models that cannot be used or compared"
 
 CURVES = "ROC curves, six at most"
@@ -143,6 +147,7 @@ TRAINING_LINE = "Epoch **{best}** of {epochs} was kept: {why}."
 MEMBERS_LINE = "The mean of {count} networks. Kept of each: epoch **{best}**, {why}."
 BEST_EPOCH = "the best {metric} on validation"
 LAST_EPOCH = "the last, as the recipe has it"
+KEPT_SOMEHOW = "by a recipe of another version of PneumoLens"
 CUT_SHORT_LINE = "It was ended by hand: the recipe had more epochs to come."
 PHASES_LINE = "Shaded: every second phase, with its own learning rate and frozen stages."
 METRICS = {
@@ -266,6 +271,7 @@ SEED = "seed {seeds}"
 MANY_SEEDS = "seeds {seeds}"
 RUN = "{seeds}, {minutes} on {device}, {date}"
 MINUTES = "{count} minutes"
+A_MINUTE = "1 minute"
 UNDER_A_MINUTE = "less than a minute"
 NO_PUBLISHED = "no figures: this recipe is not after a source system"
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}

@@ -31,8 +31,13 @@ FIGURES = {
 }
 BESIDE_VALIDATION = "Validation: {value}"
 HONEST = (
-    "Calibration and threshold were chosen on validation; nothing was chosen on test, which was "
-    "scored once. Expect validation to look better than test. Intervals are 95 %."
+    "Calibration and threshold were chosen on validation; test was scored once, after that. Expect "
+    "validation to look better than test. Intervals are 95 %."
+)
+
+ELSEWHERE = (
+    "**As uploads come**, on the {n} test films of {title} at the size they have there: AUC {auc}, "
+    "and at this threshold a sensitivity of {sensitivity} and a specificity of {specificity}."
 )
 
 ROC_HEADING = "Sensitivity against false alarms"
