@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Of the processes that torchrun starts, the first does what a single one does, and the others
     train with it.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if _by_torchrun() and os.environ["RANK"] != "0":
         return _assist(arguments)
     # A polite kill is answered as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -140,9 +140,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _by_torchrun() -> bool:
+    """Whether torchrun started this process; other launchers set RANK for ends of their own."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def _end_in_peace() -> None:
     """Ignore further signals: torchrun ends the rest of its processes when one has ended."""
-    if "RANK" in os.environ:
+    if _by_torchrun():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
 
@@ -167,16 +172,19 @@ def _assist(arguments: Sequence[str] | None) -> int:
         options = parse_arguments(arguments)
         if options.preview is not None:
             return 0
+        together = False
         try:
             with _joined(options) as (team, device):
+                together = True
                 job = team.told(None)
                 if job is not None:
                     _train_along(job, options, team, device)
-        except DataError as error:
-            # It is this machine's own: the first process has its data, or nobody would be here.
-            print(f"train_cli, process {os.environ['RANK']}: {error}", file=sys.__stderr__)
+        except (LostProcessError, OSError):
             return 1
-        except (PneumoError, OSError):
+        except PneumoError as error:
+            # A device or data that are missing here alone: what all have to say, the first says.
+            if not together or isinstance(error, DataError):
+                print(f"train_cli, process {os.environ['RANK']}: {error}", file=sys.__stderr__)
             return 1
     return 0
 

@@ -651,6 +651,29 @@ def test_a_preview_without_a_name_is_named_after_the_recipe(weights, capsys):
     assert _files(weights.parent) == {"tiny.yaml", "tiny-preview.png"}
 
 
+# Several processes
+
+
+def test_a_rank_that_is_not_torchruns_is_no_reason_to_stand_by(weights, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert main(["--recipe", "tiny.yaml", "--preview", "mine.png"]) == 0
+    assert capsys.readouterr().out == "mine.png\n"
+    assert not weights.exists()
+
+
+def test_a_process_that_lacks_a_device_says_so(weights, capfd, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(train_cli.signal, "signal", lambda *_: None)
+    place = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    for name, value in (place | {"TORCHELASTIC_RUN_ID": "x"}).items():
+        monkeypatch.setenv(name, value)
+    assert main(["--recipe", "tiny.yaml", "--device", "cuda"]) == 1
+    told = capfd.readouterr().err
+    assert told.startswith("train_cli, process 1: The device 'cuda' is not there")
+    assert told.count("\n") == 1
+    assert not weights.exists()
+
+
 # ImageNet weights
 
 
