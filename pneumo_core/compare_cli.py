@@ -60,13 +60,23 @@ def compare(options: Namespace) -> int:
     for reason in (*broken, *found.unscored.values()):
         print(reason)
     if page:
-        parts = []
-        for each in sets:
-            parts.append(f"### {heading(each)}\n\n{markdown.table(table(each.rows))}")
-            if not options.at and (kinds := kinds_table(each.rows)):
-                parts.append(f"{KINDS_LINE}\n\n{markdown.table(kinds)}")
-        markdown.renew(page, mark, "\n\n".join(parts))
+        markdown.renew(page, mark, tables(sets, kinds=not options.at))
     return 0
+
+
+def tables(sets: Iterable[ImageSet], kinds: bool = True) -> str:
+    """What a page holds between its marks: a heading and a table for each set of test images.
+
+    Args:
+        sets: At the operating point of choice.
+        kinds: Whether to add how bacterial is told from viral, which has a threshold of its own.
+    """
+    parts = []
+    for each in sets:
+        parts.append(f"### {heading(each)}\n\n{markdown.table(table(each.rows))}")
+        if kinds and (apart := kinds_table(each.rows)):
+            parts.append(f"{KINDS_LINE}\n\n{markdown.table(apart)}")
+    return "\n\n".join(parts)
 
 
 def heading(images: ImageSet) -> str:

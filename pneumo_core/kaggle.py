@@ -13,6 +13,9 @@ from pneumo_core.errors import DataError
 
 HANDLE = "paultimothymooney/chest-xray-pneumonia"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
+REQUIREMENT = "kagglehub>=0.4.3"
+"""The first that downloads into a folder of one's own."""
+
 COUNTS = {"train": (1341, 3875), "val": (8, 8), "test": (234, 390)}
 """Normal and pneumonia images of each split, as Kaggle has them."""
 
@@ -42,7 +45,7 @@ def download_chest_xray(folder: Path) -> Path:
         import kagglehub
     except ImportError:
         raise DataError(
-            f"The download needs kagglehub: pip install kagglehub, or {by_hand}."
+            f"The download needs kagglehub: pip install '{REQUIREMENT}', or {by_hand}."
         ) from None
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".chest_xray-", dir=folder) as scratch:

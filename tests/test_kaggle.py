@@ -103,7 +103,7 @@ def test_without_kagglehub_it_says_how_to_get_either(folder, monkeypatch):
     with pytest.raises(DataError) as caught:
         download_chest_xray(folder)
     assert str(caught.value) == (
-        "The download needs kagglehub: pip install kagglehub, or get the data from "
+        "The download needs kagglehub: pip install 'kagglehub>=0.4.3', or get the data from "
         "https://www.kaggle.com/datasets/paultimothymooney/chest-xray-pneumonia and unpack it, "
         f"so that {folder / 'chest_xray' / 'train' / 'NORMAL'} exists."
     )

@@ -1,6 +1,8 @@
 """Recipes: what comes with PneumoLens loads, what is changed is checked before anything starts."""
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from pneumo_core.architectures import ModelSpec
 from pneumo_core.augment import Augmentation
 from pneumo_core.datasets import DATASET_NAMES
 from pneumo_core.errors import RecipeError
+from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.losses import Loss
 from pneumo_core.preprocess import Preprocess
 from pneumo_core.recipe import DEFAULT_RECIPE, Phase, Recipe, load_recipe, recipe_names
@@ -396,3 +399,11 @@ def test_recipes_are_listed_by_name():
     folder = Path(__file__).parents[1] / "pneumo_core" / "recipes"
     assert names == sorted(path.stem for path in folder.glob("*.yaml"))
     assert "resnet18" in names
+
+
+@pytest.mark.parametrize("kind", [Recipe, Phase, ModelSpec, Preprocess, Loss, Augmentation])
+def test_the_page_on_recipes_names_every_field(kind):
+    page = (PROJECT_FOLDER / "docs" / "recipes.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("## The fields of a recipe")
+    named = set(re.findall(r"`(\w+)`", table))
+    assert {field.name for field in fields(kind)} - named == set()

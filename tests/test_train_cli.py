@@ -624,7 +624,9 @@ def test_a_download_from_kaggle_that_fails_is_a_sentence(weights, capsys, monkey
     monkeypatch.setattr("pneumo_core.datasets.data_folders", lambda: [Path("mine")])
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     sentence = _refused(capsys, "--recipe", "tiny.yaml", "--download")
-    assert sentence.startswith("The download needs kagglehub: pip install kagglehub, or get ")
+    assert sentence.startswith(
+        "The download needs kagglehub: pip install 'kagglehub>=0.4.3', or get "
+    )
     assert _files(weights.parent) == {"tiny.yaml"}
 
 
