@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pneumo_core.errors import DataError, PneumoError
+from pneumo_core.errors import DataError, ImageError, PneumoError
 from pneumo_core.files import PROJECT_FOLDER
 from pneumo_core.images import read_image
 from pneumo_core.splits import (
@@ -206,9 +206,7 @@ def _load_medmnist(expected: MedMnistFile, path: Path, split_rule: SplitRule) ->
         elif expected.md5 is not None:
             splits = split_as_listed(splits, VAL_BY_PATIENT.read_text().split())
         else:
-            raise DataError(
-                f"The patients of {expected.title} are not known: use --split official."
-            )
+            raise _no_patients(expected.title)
     return Dataset(expected.name, expected.title, path, f"md5:{md5}", split_rule, splits)
 
 
@@ -235,16 +233,21 @@ def _patient_table(folder: Path, expected: MedMnistFile) -> dict[tuple[str, int]
         return {}
     import pandas as pd
 
-    rows = pd.read_csv(path, usecols=["split", "index", "source_file"]).dropna()
+    columns = ["split", "index", "source_file"]
+    try:
+        rows = pd.read_csv(path, usecols=columns, dtype={"source_file": str})
+        rows = rows.dropna().astype({"index": int})
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise DataError(
+            f"{path} is no table of patients with the columns {', '.join(columns)}: restore it, "
+            "or delete it."
+        ) from error
     if expected.md5 is None:
         # The imbalanced variant dropped training images, so the table's positions hold no more.
         rows = rows[rows["split"] != "train"]
-    return {
-        (split, int(index)): file
-        for split, index, file in zip(
-            rows["split"], rows["index"], rows["source_file"], strict=True
-        )
-    }
+    return dict(
+        zip(zip(rows["split"], rows["index"], strict=True), rows["source_file"], strict=True)
+    )
 
 
 def _has_table(folder: Path) -> bool:
@@ -287,13 +290,25 @@ def _load_folder(path: Path, split_rule: SplitRule) -> Dataset:
                 "unpack the data set again."
             )
     if split_rule == "patient":
+        if not any(splits["train"].patients + splits["val"].patients):
+            raise _no_patients(f"the films in {path}")
         splits = split_by_patient(splits, [])
     fingerprint = f"files:{listing.hexdigest()}"
     return Dataset("chest_xray", "Kermany chest X-rays", path, fingerprint, split_rule, splits)
 
 
+def _no_patients(of: str) -> DataError:
+    return DataError(f"The patients of {of} are not known: use --split official.")
+
+
 def _file_reader(files: Sequence[Path]) -> Callable[[int], np.ndarray]:
-    return lambda position: read_image(files[position]).pixels
+    def read(position: int) -> np.ndarray:
+        try:
+            return read_image(files[position]).pixels
+        except ImageError as error:
+            raise DataError(f"{files[position]} cannot be read: {error}") from error
+
+    return read
 
 
 def download_dataset(

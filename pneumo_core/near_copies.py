@@ -73,7 +73,7 @@ def thumbnails(dataset: Dataset, step: Callable[[int], object] = lambda _: None)
         step: Called with the number of films whenever some are done.
 
     Raises:
-        ImageError: a film cannot be read.
+        DataError: a film cannot be read.
     """
     values = []
     for split in dataset.splits.values():

@@ -304,6 +304,31 @@ def test_the_table_may_lie_in_another_of_the_folders(known_patients, places):
     assert load_dataset("pneumoniamnist", known_patients).splits["val"].patients[0] == "IM-0000"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "file,patient\nIM-0000-0001.jpeg,IM-0000\n",
+        "split,index,source_file\ntrain,first,IM-0000-0001.jpeg\n",
+    ],
+)
+def test_a_damaged_table_of_patients_is_a_sentence(known_patients, content):
+    table = known_patients.parent / "pneumoniamnist_patients.csv"
+    table.write_text(content)
+    with pytest.raises(DataError) as error:
+        load_dataset("pneumoniamnist", known_patients)
+    assert str(error.value) == (
+        f"{table} is no table of patients with the columns split, index, source_file: restore it, "
+        "or delete it."
+    )
+
+
+def test_a_table_of_bare_numbers_names_no_patient(known_patients):
+    table = known_patients.parent / "pneumoniamnist_patients.csv"
+    table.write_text("split,index,source_file\ntrain,0,17\n")
+    assert load_dataset("pneumoniamnist", known_patients).splits["train"].patients[0] == ""
+
+
 @pytest.mark.usefixtures("places")
 def test_without_the_table_the_published_split_by_patient_is_taken(known_patients, monkeypatch):
     (known_patients.parent / "pneumoniamnist_patients.csv").unlink()
@@ -392,6 +417,28 @@ def test_an_empty_class_is_a_sentence(folder, how):
     assert str(error.value) == (
         f"{folder / 'val'} needs images in both NORMAL and PNEUMONIA; unpack the data set again."
     )
+
+
+def test_films_of_no_known_patient_are_not_split_by_patient(folder):
+    films = [film for split in ("train", "val") for film in (folder / split).glob("*/*.png")]
+    for number, film in enumerate(films):
+        film.rename(film.with_name(f"film{number}.png"))
+    with pytest.raises(DataError) as error:
+        load_dataset("chest_xray", folder, "patient")
+    assert str(error.value) == (
+        f"The patients of the films in {folder} are not known: use --split official."
+    )
+    films[0].with_name("film0.png").rename(films[0])
+    assert load_dataset("chest_xray", folder, "patient").split_rule == "patient"
+
+
+def test_a_damaged_film_is_named(folder):
+    film = folder / "train" / "NORMAL" / "IM-0000-0000.png"
+    film.write_bytes(b"no picture")
+    train = load_dataset("chest_xray", folder).splits["train"]
+    with pytest.raises(DataError) as error:
+        train.read(train.ids.index("train/NORMAL/IM-0000-0000.png"))
+    assert str(error.value).startswith(f"{film} cannot be read: The contents of this file are of ")
 
 
 def test_the_fingerprint_follows_names_and_sizes(folder, tiny_data):
