@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pneumo_core.datasets import MEDMNIST_FILES
+from pneumo_core.files import written_whole
 from pneumo_core.runs import Run
 
 FLAG = "pneumoniamnist"
@@ -60,4 +61,7 @@ def write_prediction_csv(
         label = (name or run.name).replace(".", "-")
         evaluator.evaluate(scores[["probability"]].to_numpy(), scratch, label)
         (written,) = Path(scratch).glob("*.csv")
-        return written.replace(folder / written.name)
+        target = folder / written.name
+        with written_whole(target) as temporary:
+            written.replace(temporary)
+    return target

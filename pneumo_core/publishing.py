@@ -155,7 +155,8 @@ def finish(
     speed = {"ms_per_image": milliseconds_an_image(run), "ms_threads": torch.get_num_threads()}
     run = score(replace(run, training={**run.training, **speed}), dataset)
     write_json(run.path / RUN_FILE, run.to_json())
-    history.to_csv(run.path / HISTORY_FILE, index=False, float_format="%.6g")
+    with written_whole(run.path / HISTORY_FILE) as temporary:
+        history.to_csv(temporary, index=False, float_format="%.6g")
     say("Drawing the plots")
     described = read_run(run.path)
     write_plots(described, dataset)
@@ -355,4 +356,5 @@ def _save_scores(
         if name in kind_logits:
             columns[KIND_COLUMN] = kind_logits[name]
         parts.append(pd.DataFrame(columns))
-    pd.concat(parts).to_csv(path, index=False, float_format="%.6f")
+    with written_whole(path) as temporary:
+        pd.concat(parts).to_csv(temporary, index=False, float_format="%.6f")

@@ -79,6 +79,13 @@ def test_the_name_may_be_another_and_has_no_point(official, tmp_path):
     assert path.name.endswith("@v1-2_a@b.csv")
 
 
+def test_the_file_is_on_the_disk_before_it_has_its_name(official, tmp_path, monkeypatch):
+    synced, sync = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.add(os.fstat(fd).st_ino), sync(fd)))
+    path = write_prediction_csv(official, tmp_path)
+    assert path.stat().st_ino in synced
+
+
 def test_another_split_than_the_official_has_no_file(tiny_run, official, tmp_path):
     place = tmp_path / "none"
     table = pd.read_csv(official.path / "scores.csv")

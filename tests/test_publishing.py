@@ -256,6 +256,16 @@ def test_the_run_has_every_file_readable_by_others(trained, tiny_dataset, tmp_pa
     assert [path.name for path in target.parent.iterdir()] == ["run"]
 
 
+def test_every_file_is_on_the_disk_before_the_run_has_its_name(
+    trained, tiny_dataset, tmp_path, monkeypatch
+):
+    synced, sync = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.add(os.fstat(fd).st_ino), sync(fd)))
+    run = publish(tmp_path / "run", RECIPE, tiny_dataset, trained)
+    files = [path for path in run.path.rglob("*") if path.is_file()]
+    assert [path.name for path in files if path.stat().st_ino not in synced] == []
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_the_history_is_kept(trained, tiny_dataset, tmp_path):
     run = publish(tmp_path / "run", RECIPE, tiny_dataset, trained)
