@@ -222,7 +222,7 @@ def weights_folder() -> Path:
 def run_folder(name: str) -> Path:
     """Folder of a run that need not exist: a plain name's in `weights_folder()`, a path itself."""
     path = Path(name).expanduser()
-    return path if len(path.parts) > 1 else weights_folder() / path
+    return weights_folder() / path if path.name == name else path
 
 
 def read_run(path: str | Path) -> Run:
@@ -253,6 +253,8 @@ def read_run(path: str | Path) -> Run:
 
 
 def _folder_of(path: Path) -> Path:
+    if path.name in ("", ".."):  # as in "."; a run is called after its folder
+        path = path.resolve()
     return path if (path / RUN_FILE).is_file() else weights_folder() / path
 
 

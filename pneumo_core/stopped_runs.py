@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from pneumo_core.errors import TrainingError
@@ -34,6 +35,8 @@ def held(target: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / f"{target.name}.lock", timeout=0):
+            for left in folder.glob(f".{escape(checkpoint_of(target).name)}.*.tmp"):
+                left.unlink()  # by a process that was killed while it saved
             yield
     except Timeout:
         raise TrainingError(

@@ -24,6 +24,7 @@ from pneumo_core.runs import (
     list_runs,
     patients_of,
     read_run,
+    run_folder,
     weights_folder,
 )
 
@@ -87,6 +88,23 @@ def test_a_run_is_found_by_name_or_folder(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     monkeypatch.chdir("/")
     assert read_run("elsewhere").path == tmp_path / "elsewhere"
+
+
+def test_a_run_that_is_named_by_a_dot_is_called_after_its_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder / "tiny")
+    assert read_run(".").name == "tiny"
+    (folder / "tiny" / "plots").mkdir(exist_ok=True)
+    monkeypatch.chdir(folder / "tiny" / "plots")
+    assert read_run("..").name == "tiny"
+
+
+def test_a_plain_name_is_one_in_the_weights_folder_and_a_path_is_itself(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert run_folder("mine") == folder / "mine"
+    assert run_folder("./mine") == Path("mine")
+    assert run_folder("mine/") == Path("mine")
+    assert run_folder("some/mine") == Path("some/mine")
+    assert run_folder("~/mine") == folder.parent / "mine"
 
 
 def test_scores_are_calibrated_and_in_order(tiny_run, tiny_dataset):
