@@ -13,6 +13,7 @@ PUBLIC = {
     "Dataset",
     "OperatingPoint",
     "Run",
+    "SplitRule",
     "Target",
     "bool",
     "dict[Case, Example]",

@@ -5,6 +5,7 @@ Nothing of an upload goes through here. These caches are shared by all sessions.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pneumo_core.explain_audit import ExplainAudit
     from pneumo_core.model_table import Board
     from pneumo_core.runs import BrokenRun, Run
+    from pneumo_core.splits import SplitRule
 
 
 def all_runs() -> list[Run | BrokenRun]:
@@ -112,27 +114,30 @@ def dataset(run: Run) -> Dataset:
     Raises:
         DataError: the data set is not on this machine, or is damaged.
     """
-    return _dataset(run.data["name"])
+    return _dataset(run.data["name"], "official")
 
 
 def preview(run: Run, seed: int, images: int) -> Image.Image:
     """Training films of a run as they are and as its augmentation shows them, a row each.
 
     Raises:
-        DataError: the data set is not on this machine, or is damaged.
+        DataError: the data set is not on this machine, is damaged, or cannot be split as it was.
         RecipeError: the run's recipe is damaged or of another version.
     """
     return _preview(str(run.path), run.weights_sha256, seed, images, run)
 
 
 def _signature(folder: Path) -> tuple[tuple[str, int], ...]:
-    described = ("run.json", "operating_points.json", "model.safetensors", "scores.csv")
     if not folder.is_dir():
         return ()
-    files = [
-        path / name for path in sorted(folder.iterdir()) if path.is_dir() for name in described
-    ]
-    return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
+    written = []
+    for run in sorted(folder.iterdir()):
+        if run.name.startswith("."):  # a run in the making is none yet
+            continue
+        for name in ("run.json", "operating_points.json", "model.safetensors", "scores.csv"):
+            with suppress(OSError):  # it is not there, or no longer
+                written.append((str(run / name), (run / name).stat().st_mtime_ns))
+    return tuple(written)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -196,10 +201,10 @@ def _effort(path: str, sha256: str, layer: str | None, _run: Run) -> Effort:
 
 
 @st.cache_resource(max_entries=2, show_spinner=words.READING_DATA)
-def _dataset(name: str) -> Dataset:
+def _dataset(name: str, split_rule: SplitRule) -> Dataset:
     from pneumo_core.datasets import load_dataset
 
-    return load_dataset(name)
+    return load_dataset(name, split_rule=split_rule)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -208,4 +213,6 @@ def _preview(path: str, sha256: str, seed: int, images: int, _run: Run) -> Image
     from pneumo_core.preview import contact_sheet
     from pneumo_core.recipe import Recipe
 
-    return contact_sheet(Recipe.from_json(_run.recipe), dataset(_run), seed=seed, images=images)
+    # Under the run's own rule: by the official one, other films are in train.
+    trained_on = _dataset(_run.data["name"], _run.data["split_rule"])
+    return contact_sheet(Recipe.from_json(_run.recipe), trained_on, seed=seed, images=images)
