@@ -1,5 +1,6 @@
 """A training recipe: all choices of a run, read from YAML, checked before anything starts."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -90,7 +91,7 @@ class Recipe:
     """Everything that decides what a training run does, but for the seed and the machine.
 
     Attributes:
-        name: Short name; runs are named after it.
+        name: Short name; runs, and so their folders, are named after it.
         title: Name for people.
         data: Data set, one of `datasets.DATASET_NAMES`.
         split: How train and val are made, see `datasets.load_dataset`.
@@ -98,7 +99,7 @@ class Recipe:
         preprocess: From a grey image to its input.
         augmentation: What training images go through.
         loss: What is minimised.
-        phases: One after the other; each starts from the best weights of the one before.
+        phases: One after the other; each starts from the best weights of the run so far.
         pretrained: "none", "imagenet" (fails where there are no weights), or
             "imagenet-or-scratch" (says so and goes on).
         optimiser: "adam", "adamw" or "sgd" (momentum 0.9).
@@ -132,6 +133,10 @@ class Recipe:
     published: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _require(
+            self.name.isprintable() and re.fullmatch(r"[^\s./\\][^/\\]*", self.name) is not None,
+            f"name must be that of a folder, without slashes or a leading dot, not {self.name!r}",
+        )
         _require(self.data in DATASET_NAMES, f"data must be one of {', '.join(DATASET_NAMES)}")
         _require(len(self.phases) > 0, "phases must hold at least one phase")
         _require(self.batch_size >= 2, "batch_size must be at least 2")
@@ -148,11 +153,16 @@ class Recipe:
         )
         self._check_input_sizes()
         stages = ARCHITECTURES[self.model.architecture].stages
-        for stage in (stage for phase in self.phases for stage in phase.freeze):
+        for phase in self.phases:
+            for stage in phase.freeze:
+                _require(
+                    stage in stages,
+                    f"phases: {self.model.architecture} has no stage {stage!r} to freeze: "
+                    f"choose from {', '.join(stages)}",
+                )
             _require(
-                stage in stages,
-                f"phases: {self.model.architecture} has no stage {stage!r} to freeze: "
-                f"choose from {', '.join(stages)}",
+                not set(stages) <= set(phase.freeze),
+                "phases: freeze leaves nothing to train: leave a stage out of it",
             )
 
     def _check_input_sizes(self) -> None:
@@ -225,8 +235,8 @@ def load_recipe(
         raise RecipeError(f"There is no recipe {name!r}: choose one of {known}, or a YAML file.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
-        raise RecipeError(f"{path} is not valid YAML: {error}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RecipeError(f"{path} is not valid YAML: {_problem(error)}.") from None
     if not isinstance(content, dict):
         raise RecipeError(f"{path} must hold the fields of a recipe.")
     content = {"name": path.stem, **content}
@@ -235,6 +245,15 @@ def load_recipe(
     for override in overrides:
         _override(content, override)
     return Recipe.from_json(content)
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong with a YAML file and in which line, without the excerpt that PyYAML draws."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return str(error).splitlines()[0]  # a date that does not exist, or bytes that are no text
 
 
 def _put_architecture(content: dict[str, Any], name: str) -> None:
@@ -268,7 +287,7 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set needs key=value, not {override!r}.")
     try:
         value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise RecipeError(f"The value of {override!r} is not valid YAML.") from None
     place: Any = content
     *parents, last = key.split(".")

@@ -121,10 +121,14 @@ def test_an_unknown_recipe_lists_what_there_is(name):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"title: [1, 2", "is not valid YAML: "),
-        (b"title: 2024-13-45", "is not valid YAML: "),
+        (
+            b"name: x\ntitle: [1, 2",
+            "is not valid YAML: expected ',' or ']', but got '<stream end>' in line 2.",
+        ),
+        (b"title: 2024-13-45", "is not valid YAML: month must be in 1..12."),
         (b"\xff\xfe\x00", "is not valid YAML: "),
-        (b"!!python/object/apply:os.system [true]", "is not valid YAML: "),
+        (b"!!python/object/apply:os.system [true]", "is not valid YAML: could not determine"),
+        (b"title: " + b"[" * 5000, "is not valid YAML: it is nested too deeply."),
         (b"", "must hold the fields of a recipe."),
         (b"- 1\n- 2\n", "must hold the fields of a recipe."),
         (b"a recipe", "must hold the fields of a recipe."),
@@ -136,6 +140,7 @@ def test_a_file_that_is_no_recipe_is_a_sentence(tmp_path, content, sentence):
     with pytest.raises(RecipeError) as error:
         load_recipe(str(path))
     assert str(error.value).startswith(f"{path} {sentence}")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("key", ["title", "data", "model", "preprocess", "phases"])
@@ -208,6 +213,7 @@ def test_later_changes_win_and_others_stay(two_phases):
         ("epochs", "--set needs key=value, not 'epochs'."),
         ("title=a: b", "title must be text, not {'a': 'b'}."),
         ("title=[1", "The value of 'title=[1' is not valid YAML."),
+        (f"title={'[' * 5000}", "The value of 'title=[[["),
         ("title=2024-13-45", "The value of 'title=2024-13-45' is not valid YAML."),
         ("phases.2.lr=1", "The recipe has no 'phases.2.lr' to set."),
         ("phases.9.lr=1", "The recipe has no 'phases.9.lr' to set."),
@@ -250,6 +256,15 @@ def test_later_changes_win_and_others_stay(two_phases):
         ("phases.0.factor=1", "phases: factor must be above 0 and below 1."),
         ("phases.0.patience=-1", "phases: plateau and patience must be at least 0."),
         ("phases.0.plateau=-1", "phases: plateau and patience must be at least 0."),
+        (
+            "phases.1.freeze=[conv1, bn1, layer1, layer2, layer3, layer4, head]",
+            "phases: freeze leaves nothing to train: leave a stage out of it.",
+        ),
+        ("name=''", "name must be that of a folder, without slashes or a leading dot, not ''."),
+        ("name=a/b", "name must be that of a folder, without slashes or a leading dot, not 'a/b"),
+        ("name=a\\b", "name must be that of a folder, without slashes or a leading dot, not "),
+        ("name=.a", "name must be that of a folder, without slashes or a leading dot, not '.a'."),
+        ("name=..", "name must be that of a folder, without slashes or a leading dot, not '..'."),
         ("phases.1.freeze=[layer9]", "phases: resnet18 has no stage 'layer9' to freeze: choose"),
         ("batch_size=1", "batch_size must be at least 2."),
         ("ema=1", "ema must be at least 0 and below 1."),
