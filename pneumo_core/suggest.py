@@ -25,6 +25,7 @@ import numpy as np
 from pneumo_core import NOTICE
 from pneumo_core.errors import DataError, ImageError
 from pneumo_core.files import written_whole
+from pneumo_core.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from pneumo_core.runs import Run
@@ -239,7 +240,7 @@ def _scored(
 
 
 def _table(ranking: Sequence[Suggestion]) -> str:
-    """The ranking as CSV, numbers to six places."""
+    """The ranking as CSV, numbers to six places, harmless to a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([field.name for field in fields(Suggestion)])
@@ -248,7 +249,9 @@ def _table(ranking: Sequence[Suggestion]) -> str:
 
 
 def _cell(value: object) -> object:
-    return f"{value:.6f}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _write(table: str, out: Path | None) -> None:

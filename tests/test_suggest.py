@@ -194,6 +194,16 @@ def test_file_names_need_not_be_text(pool, capsys):
     assert {"Röntgen, 1.png", "\\xff.png"} <= files
 
 
+def test_no_file_name_is_a_formula(pool, capsys):
+    shutil.copy(next(pool.rglob("*.png")), pool / "=1+1.png")
+    assert main(["suggest", "--input", str(pool)]) == 0
+    rows = _rows(capsys.readouterr().out)
+    assert "'=1+1.png" in {row["file"] for row in rows}
+    assert not [
+        row for row in rows if row["file"].startswith("=") or row["nearest"].startswith("=")
+    ]
+
+
 def test_no_image_at_all(tmp_path, pool, capsys):
     assert pool.exists()
     (tmp_path / "none").mkdir()
