@@ -13,7 +13,7 @@ import numpy as np
 
 from pneumo_core.confusion import ThresholdTable, threshold_table
 from pneumo_core.errors import DataError
-from pneumo_core.proportions import LEVEL, UNDEFINED, Estimate
+from pneumo_core.proportions import LEVEL, UNDEFINED, Estimate, wilson_bounds
 from pneumo_core.scores import as_clusters, pair, pair_probabilities
 
 REPEATS = 1000
@@ -73,12 +73,20 @@ class Resamples:
         return RocBand(grid, low, high)
 
     def average_precision(self, value: float) -> Estimate:
-        """Return `value`, the whole sample's average precision, with its percentile interval."""
+        """Return `value`, the whole sample's average precision, with its percentile interval.
+
+        Where every replicate is alike (perfect separation, all scores equal) the interval is
+        Wilson's with n = positives, the binomial interval of Boyd, Eng and Page (ECML PKDD 2013):
+        a perfect result on few images is no proof of perfection.
+        """
         called = np.maximum(self.tp + self.fp, 1)
         gained = self.tp - np.pad(self.tp[:, 1:], ((0, 0), (0, 1)))
         areas = np.sum(gained * (self.tp / called), axis=1) / np.maximum(self.tp[:, 0], 1)
         # A thin table loses a little area; the loss is the sample's own and is put back.
         areas += value - self.table.average_precision()
+        if value == 1 or np.unique(areas).size == 1:
+            low, high = wilson_bounds(value * self.table.positives, self.table.positives)
+            return Estimate(value, float(low), float(high))
         return percentile_interval(value, areas)
 
 

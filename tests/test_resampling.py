@@ -103,6 +103,19 @@ def test_average_precision_agrees_with_the_slow_bootstrap(sample):
     assert (fast.low, fast.high) == pytest.approx((slow.low, slow.high), abs=0.004)
 
 
+@pytest.mark.parametrize("count", [5, 1000])
+def test_a_perfect_average_precision_on_few_images_is_no_proof(count):
+    labels = np.repeat([0, 1], count)
+    found = resample(labels, np.linspace(0.1, 0.9, 2 * count), repeats=50).average_precision(1.0)
+    assert found == wilson(count, count)
+    assert found.low == pytest.approx(count / (count + 1.96**2), abs=1e-4)
+
+
+def test_equal_scores_say_little_of_the_average_precision():
+    found = resample([0, 0, 0, 1], [0.5] * 4, repeats=50).average_precision(0.25)
+    assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.0146, 0.8821), abs=1e-4)
+
+
 def test_replicate_tables_are_tables_of_the_drawn_scores():
     replicates = resample([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9], repeats=30)
     for table, tp, fp in zip(replicates.tables(), replicates.tp, replicates.fp, strict=True):
