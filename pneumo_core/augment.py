@@ -72,6 +72,10 @@ class Augmentation:
         for name in ("flip", "coarsen", "pixelate", "erase", "invert", "spare"):
             if getattr(self, name) > 1:
                 raise RecipeError(f"augmentation: {name} is a probability, at most 1.")
+        # Beyond these nothing of an image is left, or it turns into its negative.
+        for name in ("shift", "brightness", "contrast", "noise"):
+            if getattr(self, name) > 1:
+                raise RecipeError(f"augmentation: {name} is a share, at most 1.")
         # Beyond these an image shrinks to nothing or is pulled to a line.
         if self.zoom >= 1:
             raise RecipeError("augmentation: zoom must be below 1.")
