@@ -15,12 +15,12 @@ def audit_log(options: argparse.Namespace) -> int:
         AuditLogError: It cannot be read, or is something else.
         OSError: The table cannot be written.
     """
-    rows = list(read_log(Path(options.file)))
+    rows = list(read_log(Path(options.file).expanduser()))
     table = as_csv(rows)
     if options.csv is None:
         sys.stdout.write(table)
         return 0
-    with written_whole(Path(options.csv)) as temporary:
+    with written_whole(Path(options.csv).expanduser()) as temporary:
         temporary.write_text(table, encoding="utf-8", newline="")
     print(f"{len(rows)} verdicts are in {options.csv}.")
     return 0

@@ -36,7 +36,7 @@ def compare(options: Namespace) -> int:
         RunError: If there is no run, or no such operating point.
         DataError: If the page cannot be read or written, or has no place for the tables.
     """
-    page = Path(options.markdown) if options.markdown else None
+    page = Path(options.markdown).expanduser() if options.markdown else None
     mark = f"{MARK} at {options.at}" if options.at else MARK
     if page:
         markdown.around(page, mark)  # a page that cannot be renewed is better known before

@@ -40,5 +40,6 @@ def _download_from_medmnist(name: str) -> None:
     from tqdm import tqdm
 
     print(f"{name} is not on this machine: downloading it from MedMNIST.")
-    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {remaining} left") as bar:
+    shown = "{l_bar}{bar}| {remaining} left"
+    with tqdm(total=100, unit="%", bar_format=shown, disable=None) as bar:
         datasets.download_dataset(name, lambda share: bar.update(round(100 * share) - bar.n))

@@ -39,7 +39,7 @@ def explain_audit(options: Namespace) -> int:
     from pneumo_core.runs import default_run, read_run
 
     run = read_run(options.run) if options.run else default_run()
-    page = Path(options.markdown) if options.markdown else None
+    page = Path(options.markdown).expanduser() if options.markdown else None
     if page:
         # A page that cannot be renewed is better known before than after.
         markdown.around(page, mark(options.split))
@@ -49,7 +49,7 @@ def explain_audit(options: Namespace) -> int:
     total = len(dataset.splits[options.split])
     if options.limit is not None:
         total = min(total, options.limit)
-    with tqdm(total=total, unit="film") as bar:
+    with tqdm(total=total, unit="film", disable=None) as bar:
         found = audit_run(run, dataset, options.split, options.limit, bar.update)
     path = write_explain_audit(run, found)
     print(f"{markdown.columns(table(found))}\n\n{summary(found)}\nKept in {path}.")

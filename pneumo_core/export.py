@@ -126,7 +126,7 @@ def export(options: Namespace) -> int:
         PneumoError: As `read_run` and `export_onnx`.
     """
     run = read_run(options.run) if options.run else default_run()
-    target = Path(options.onnx)
+    target = Path(options.onnx).expanduser()
     parity = export_onnx(run, target, options.data)
     size = run.preprocess.square_size
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {run.name}, takes {size} × {size} px.")

@@ -51,7 +51,7 @@ def card(options: Namespace) -> int:
         RunError: As `read_run` and `model_card`, or the file cannot be written.
     """
     run = read_run(options.run) if options.run else default_run()
-    text, target = model_card(run), Path(options.out)
+    text, target = model_card(run), Path(options.out).expanduser()
     try:
         with written_whole(target) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -208,7 +208,7 @@ def novelty_report(options: Namespace) -> int:
     from pneumo_core.runs import default_run, read_run
 
     run = read_run(options.run) if options.run else default_run()
-    page = Path(options.markdown) if options.markdown else None
+    page = Path(options.markdown).expanduser() if options.markdown else None
     if page:
         markdown.around(page, MARK)  # a page that cannot be renewed is better known before
     films = {}

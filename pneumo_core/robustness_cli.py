@@ -24,7 +24,7 @@ def robustness(options: Namespace) -> int:
     from pneumo_core.runs import default_run, read_run
 
     run = read_run(options.run) if options.run else default_run()
-    page = Path(options.markdown) if options.markdown else None
+    page = Path(options.markdown).expanduser() if options.markdown else None
     if page:
         markdown.around(page, MARK)  # better known before than after
     dataset = load_dataset(run.data["name"], options.data, run.data["split_rule"])
@@ -35,7 +35,7 @@ def robustness(options: Namespace) -> int:
             "is not kept.",
             file=sys.stderr,
         )
-    with tqdm(total=1 + len(VERSIONS), unit="version") as bar:
+    with tqdm(total=1 + len(VERSIONS), unit="version", disable=None) as bar:
         found = measure_run(run, dataset, options.split, bar.update)
     print(markdown.columns(table(found)))
     print(f"\n{summary(found)}")

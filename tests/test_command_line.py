@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -88,6 +89,33 @@ def test_a_reader_that_has_enough_is_no_error(capfd, monkeypatch):
         monkeypatch.setattr(sys, "stdout", closed)
         assert main(["compare"]) == 1
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("command", ["compare", "robustness", "explain-audit", "novelty-report"])
+def test_a_page_may_start_at_home(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    page = tmp_path / "page.md"
+    page.write_text("no marks", encoding="utf-8")
+    assert main([command, "--markdown", "~/page.md"]) == 1
+    assert f"{page} has no place for the table" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("place")
+def test_a_file_to_be_written_may_start_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written = []
+
+    def export_onnx(_run: Run, target: Path, _data: str | None) -> SimpleNamespace:
+        target.write_bytes(b"a network")
+        written.append(target)
+        return SimpleNamespace(sentence="")
+
+    monkeypatch.setattr("pneumo_core.export.export_onnx", export_onnx)
+    assert main(["card", "--out", "~/card.md"]) == 0
+    assert main(["export", "--onnx", "~/net.onnx"]) == 0
+    assert (tmp_path / "card.md").is_file()
+    assert written == [tmp_path / "net.onnx"]
 
 
 def test_data_may_be_named(place, tiny_data, capsys, monkeypatch, tmp_path):

@@ -278,7 +278,8 @@ def test_the_command_checks_keeps_and_prints(run, tiny_data, tmp_path, capsys):
     page.write_text(f"Before\n<!-- {mark('test')}: begin --><!-- {mark('test')}: end -->\nAfter")
     arguments = ["explain-audit", str(run.path), "--data", str(tiny_data), "--limit", "6"]
     assert main([*arguments, "--markdown", str(page)]) == 0
-    printed = capsys.readouterr().out
+    printed, err = capsys.readouterr()
+    assert err == "", "no bar where the output is a file"
     assert HEADER[0] in printed
     found = read_explain_audit(run)
     assert (found.images, found.drawn_from) == (6, 24)

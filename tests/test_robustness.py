@@ -342,7 +342,8 @@ def test_a_new_page_is_made_and_an_unmarked_one_refused(tmp_path):
 def test_the_command_measures_prints_and_keeps(place, tmp_path, capsys):
     page = tmp_path / "page.md"
     assert main(["robustness", "--split", "val", "--markdown", str(page)]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err == "", "no bar where the output is a file"
     run = read_run(place)
     found = read_robustness(run, "val")
     assert found is not None
