@@ -7,7 +7,7 @@ tensors, numbers, strings and lists of them.
 import errno
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from pneumo_core.errors import RecipeError, TrainingError
 from pneumo_core.files import written_whole
 from pneumo_core.recipe import Recipe
+from pneumo_core.schedule import EpochRecord
 
 SCHEMA = 1
 
@@ -29,7 +30,7 @@ class Checkpoint:
         identity: Recipe, seed, where the first weights are from, fingerprint of the data and digest
             of its split: what the run is.
         threads: CPU threads; sums are only bit-equal with the same number.
-        history: One mapping an epoch.
+        history: One record an epoch.
         step: Batches trained so far.
         model: State of the network.
         average: Its moving average.
@@ -41,7 +42,7 @@ class Checkpoint:
 
     identity: Mapping[str, Any]
     threads: int
-    history: list[dict[str, Any]]
+    history: list[EpochRecord]
     step: int
     model: Mapping[str, Tensor]
     average: dict[str, Tensor]
@@ -61,7 +62,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     content["schema"] = SCHEMA
     # As text: weights_only=True then has nothing but plain containers to allow.
     content["identity"] = json.dumps(checkpoint.identity, sort_keys=True)
-    content["history"] = json.dumps(checkpoint.history)
+    content["history"] = json.dumps([asdict(record) for record in checkpoint.history])
     with written_whole(path) as temporary:
         try:
             torch.save(content, temporary)
@@ -104,7 +105,7 @@ def _read(file: BinaryIO, path: Path) -> Checkpoint:
         if content.pop("schema") != SCHEMA:
             raise TrainingError(f"{path} is of another version of PneumoLens: start anew.")
         content["identity"] = json.loads(content["identity"])
-        content["history"] = json.loads(content["history"])
+        content["history"] = [EpochRecord(**row) for row in json.loads(content["history"])]
         return Checkpoint(**content)
     except TrainingError:
         raise

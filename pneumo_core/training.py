@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -219,7 +219,7 @@ class _Trainer:
             )
         if checkpoint.processes == self.team.size:
             torch.set_num_threads(checkpoint.threads)
-        self.history = [EpochRecord(**row) for row in checkpoint.history]
+        self.history = list(checkpoint.history)
         self.model.load_state_dict(checkpoint.model)
         average = _moved(checkpoint.average, self.device)
         self.average = MovingAverage(self.recipe.ema, average, checkpoint.step)
@@ -232,7 +232,7 @@ class _Trainer:
         return Checkpoint(
             identity=self._identity(),
             threads=torch.get_num_threads(),
-            history=[asdict(record) for record in self.history],
+            history=list(self.history),
             step=self.average.steps,
             model=self.model.state_dict(),
             average=self.average.values,

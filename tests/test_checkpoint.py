@@ -11,6 +11,20 @@ import torch
 
 from pneumo_core.checkpoint import SCHEMA, Checkpoint, load_checkpoint, save_checkpoint
 from pneumo_core.errors import TrainingError
+from pneumo_core.schedule import EpochRecord
+
+FIELDS = {
+    "schema": SCHEMA,
+    "identity": "{}",
+    "threads": 1,
+    "history": "[]",
+    "step": 1,
+    "model": {},
+    "average": {},
+    "best": {},
+    "optimiser": {},
+}
+"""A checkpoint's fields as they are on disk, with nothing in them."""
 
 
 @pytest.fixture
@@ -23,7 +37,7 @@ def checkpoint() -> Checkpoint:
     return Checkpoint(
         identity={"recipe": {"name": "Ärzte", "phases": [{"lr": 0.1}]}, "seed": 3},
         threads=2,
-        history=[{"epoch": 1, "val_auc": 0.1 + 0.2}],
+        history=[EpochRecord(1, 0, 0.1, 0.7, 0.5, 0.5, 0.7, 0.1 + 0.2, 0.5, 0.5, 1.0)],
         step=7,
         model={"weight": parameter.detach(), "count": torch.tensor(5)},
         average={"weight": torch.randn(4, 3).T},
@@ -93,6 +107,8 @@ def test_something_else_is_damaged(content, tmp_path):
         {"schema": SCHEMA, "identity": "{", "history": "[]"},
         {"schema": SCHEMA, "identity": 5, "history": "[]"},
         {"schema": SCHEMA, "identity": "{}", "history": "[]", "surprise": 1},
+        FIELDS | {"history": '[{"surprise": 1}]'},
+        FIELDS | {"history": "[1]"},
     ],
 )
 def test_tensors_without_our_fields_are_damaged(content, tmp_path):
@@ -100,6 +116,11 @@ def test_tensors_without_our_fields_are_damaged(content, tmp_path):
     torch.save(content, path)
     with pytest.raises(TrainingError, match="is damaged"):
         load_checkpoint(path)
+
+
+def test_the_fields_alone_are_not_what_is_damaged(tmp_path):
+    torch.save(FIELDS, tmp_path / "x.pt")
+    assert load_checkpoint(tmp_path / "x.pt").history == []
 
 
 def test_another_version_is_named_as_such(tmp_path):

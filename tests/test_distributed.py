@@ -295,8 +295,8 @@ def test_with_batch_norm_two_do_what_one_does_with_their_shares(by_two, tiny_dat
     assert _furthest(*({n: of[n] for n in floats} for of in (found.average, averages[0]))) < 1e-5
     running = {name: value for name, value in statistics[0].items() if "running" in name}
     assert _furthest({name: found.model[name] for name in running}, running) < 1e-5
-    assert [row["train_loss"] for row in found.history] == pytest.approx(losses, rel=1e-5)
-    assert [row["val_loss"] for row in found.history] == pytest.approx(val_losses, rel=1e-5)
+    assert [record.train_loss for record in found.history] == pytest.approx(losses, rel=1e-5)
+    assert [record.val_loss for record in found.history] == pytest.approx(val_losses, rel=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)

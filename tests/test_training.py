@@ -1,5 +1,6 @@
 """The training loop: what it learns, keeps, leaves alone, and how it goes on after a stop."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -173,13 +174,15 @@ def test_a_checkpoint_from_before_a_field_was_there_is_gone_on_with(tiny_dataset
     path = tmp_path / "old.pt"
     with pytest.raises(Stopped):
         train(PLAIN, tiny_dataset, seed=2, checkpoint=path, report=stop_at(3))
-    checkpoint = load_checkpoint(path)
-    del checkpoint.identity["validation"]
-    for phase in checkpoint.identity["recipe"]["phases"]:
+    content = torch.load(path, weights_only=True)
+    identity, history = json.loads(content["identity"]), json.loads(content["history"])
+    del identity["validation"]
+    for phase in identity["recipe"]["phases"]:
         del phase["input_size"]
-    for row in checkpoint.history:
+    for row in history:
         del row["cached_stages"], row["saved_seconds"]
-    save_checkpoint(path, checkpoint)
+    content |= {"identity": json.dumps(identity), "history": json.dumps(history)}
+    torch.save(content, path)
     assert_same(train(PLAIN, tiny_dataset, seed=2, checkpoint=path, resume=True), unbroken)
 
 
@@ -411,7 +414,7 @@ def test_a_phase_starts_from_the_best_weights_of_the_one_before(tiny_dataset, tm
     assert torch.allclose(
         after.model["classifier.0.weight"], best["classifier.0.weight"], atol=1e-6
     )
-    assert [row["phase"] for row in after.history] == [0, 0, 0, 1]
+    assert [record.phase for record in after.history] == [0, 0, 0, 1]
 
 
 def test_a_phase_may_keep_weights_on_the_way_from_its_start(tiny_dataset, tmp_path):
