@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 STEMS = ("standard", "small")
-VARIANTS = ("torchvision", "keras", "google")
 
 
 @dataclass(frozen=True)

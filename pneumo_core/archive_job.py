@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from pneumo_core import NOTICE
 from pneumo_core.archive_list import names_in, write_list
@@ -44,7 +44,6 @@ PATIENCE = 3600
 """Seconds to wait for another process that lists the films or adds up the parts."""
 
 Format = Literal["csv", "parquet"]
-FORMATS = get_args(Format)
 
 _NAMES = {
     "schema": "version of the program",

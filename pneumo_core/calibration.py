@@ -87,30 +87,6 @@ def brier(labels: Any, probabilities: Any) -> float:
     return float(np.mean((probabilities - positive) ** 2))
 
 
-def brier_estimate(labels: Any, probabilities: Any, groups: Any = None) -> Estimate:
-    """Return the Brier score with its 95 % interval, that of a mean, cut to [0, 1].
-
-    Args:
-        labels: (N,) 0 or 1.
-        probabilities: (N,) in [0, 1].
-        groups: (N,) patients, when images of one patient are not independent (the variance between
-            the patients' sums is then taken; Cochran, Sampling Techniques (1977), section 9A).
-
-    Raises:
-        DataError: a bad value, or different lengths.
-    """
-    positive, probabilities = pair_probabilities(labels, probabilities)
-    loss = (probabilities - positive) ** 2
-    value = float(loss.mean())
-    codes = np.arange(loss.size) if groups is None else as_clusters(groups, loss.size)
-    sums = np.bincount(codes, loss - value)
-    if sums.size < 2:
-        return Estimate(value, None, None)
-    variance = sums.size / (sums.size - 1) * float(np.sum(sums**2)) / loss.size**2
-    half = z_score() * math.sqrt(variance)
-    return Estimate(value, max(value - half, 0.0), min(value + half, 1.0))
-
-
 @dataclass(frozen=True)
 class ReliabilityBin:
     """The images whose probability lies in [low, high) (the last bin has its upper edge too)."""

@@ -187,17 +187,6 @@ def net_benefit(
     return value, *_limits(*counts, at, prevalence, value)
 
 
-def preference_of_cost(misses: float) -> float:
-    """Return the preference of someone to whom a miss costs `misses` false alarms: 1 / (1 + it).
-
-    Raises:
-        DataError: not above 0.
-    """
-    if not 0 < misses < np.inf:
-        raise DataError(f"A miss must cost more than 0 false alarms, not {misses}.")
-    return 1 / (1 + misses)
-
-
 def _net_benefit(
     tp: Any, fp: Any, positives: int, negatives: int, at: np.ndarray, prevalence: float | None
 ) -> tuple[np.ndarray, np.ndarray, float]:

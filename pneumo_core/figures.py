@@ -64,61 +64,13 @@ def roc(series: Sequence[Series]) -> go.Figure:
                 name=f"{one.name}, 95 %",
             )
         table = one.table.thinned(MAX_POINTS)
-        _curve(figure, i, one, table.fpr, table.tpr, table.thresholds, "linear")
+        _curve(figure, i, one, table.fpr, table.tpr, table.thresholds)
     for i, one in enumerate(series):
         if one.threshold is not None:
             counts = one.table.at(one.threshold)
             if counts.sensitivity is not None and counts.specificity is not None:
                 _point(figure, i, 1 - counts.specificity, counts.sensitivity, one)
     return unit_square(figure)
-
-
-def precision_recall(series: Sequence[Series]) -> go.Figure:
-    """Draw precision-recall curves of at most two series; precision is not interpolated."""
-    figure = blank("Recall (sensitivity)", "Precision (PPV)")
-    for i, one in enumerate(series):
-        table = one.table.thinned(MAX_POINTS)
-        drawn = (table.tp + table.fp) > 0
-        prevalence = table.positives / max(table.positives + table.negatives, 1)
-        reference(figure, [0, 1], [prevalence, prevalence], f"{one.name}, all called pneumonia")
-        _curve(
-            figure,
-            i,
-            one,
-            table.tpr[drawn],
-            table.precision[drawn],
-            table.thresholds[drawn],
-            "vh",
-        )
-    for i, one in enumerate(series):
-        if one.threshold is not None:
-            counts = one.table.at(one.threshold)
-            if counts.sensitivity is not None and counts.ppv is not None:
-                _point(figure, i, counts.sensitivity, counts.ppv, one)
-    return unit_square(figure)
-
-
-def score_histogram(table: ThresholdTable, threshold: float, bins: int = 40) -> go.Figure:
-    """Draw how many images of each class fall in each bin of the probability, and the threshold."""
-    figure = blank("Probability of pneumonia", "Images")
-    edges = np.arange(bins + 1) / bins
-    rows = np.minimum(np.searchsorted(table.thresholds, edges[1:-1]), len(table) - 1)
-    classes = zip(
-        CLASS_NAMES, (table.fp, table.tp), (PALETTE.normal, PALETTE.pneumonia), "/ ", strict=False
-    )
-    for name, at_or_above, colour, pattern in classes:
-        counts = -np.diff([at_or_above[0], *at_or_above[rows], 0])
-        figure.add_bar(
-            x=(edges[1:] + edges[:-1]) / 2,
-            y=counts,
-            width=1 / bins,
-            name=name,
-            marker={"color": colour, "pattern": {"shape": pattern.strip()}, "opacity": 0.75},
-            hovertemplate="%{y} images at %{x:.3f}",
-        )
-    figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
-    figure.add_vline(min(threshold, 1.0), line={"color": PALETTE.point, "width": 2})
-    return figure
 
 
 def reliability(series: Sequence[tuple[str, Sequence[ReliabilityBin]]]) -> go.Figure:
@@ -306,7 +258,6 @@ def _curve(
     x: np.ndarray,
     y: np.ndarray,
     thresholds: np.ndarray,
-    shape: str,
 ) -> None:
     figure.add_scatter(
         x=x,
@@ -314,7 +265,7 @@ def _curve(
         customdata=thresholds,
         name=series.name,
         mode="lines",
-        line={"color": PALETTE.series[i], "dash": DASHES[i], "width": 2.5, "shape": shape},
+        line={"color": PALETTE.series[i], "dash": DASHES[i], "width": 2.5},
         hovertemplate="%{x:.3f}, %{y:.3f}<br>threshold %{customdata:.4f}",
     )
 

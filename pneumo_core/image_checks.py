@@ -7,7 +7,6 @@ classifier of tiny squares, fitted to the training films and those films turned 
 None of this leans on the size of the file, nor on the aspect ratio but for the absurd.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -341,11 +340,6 @@ class Orientation:
 def tiny_square(pixels: np.ndarray) -> np.ndarray:
     """The centre square of a film, uint8 (8, 8), on which its orientation is judged."""
     return _TINY.square(pixels)
-
-
-def tiny_squares(films: Sequence[np.ndarray]) -> np.ndarray:
-    """`tiny_square` of each film, uint8 (N, 8, 8)."""
-    return np.stack([tiny_square(film) for film in films])
 
 
 def _signed(squares: np.ndarray, turn: Turn) -> np.ndarray:

@@ -13,7 +13,6 @@ from pneumo_core.calibration import (
     COLDEST,
     HOTTEST,
     brier,
-    brier_estimate,
     calibration_in_the_large,
     expected_calibration_error,
     fit_temperature,
@@ -110,25 +109,6 @@ def test_brier_agrees_with_scikit_learn(sample):
     assert brier(labels, p) == pytest.approx(brier_score_loss(labels, p), abs=1e-14)
     assert brier([1, 0], [1.0, 0.0]) == 0.0
     assert brier([1], [0.25]) == 0.5625
-
-
-def test_brier_interval_is_the_mean_s(sample):
-    labels, logits = sample
-    loss = (probability(logits) - labels) ** 2
-    found = brier_estimate(labels, probability(logits))
-    assert found.value == pytest.approx(loss.mean())
-    half = 1.959964 * loss.std(ddof=1) / np.sqrt(loss.size)
-    assert (found.low, found.high) == pytest.approx((loss.mean() - half, loss.mean() + half))
-
-
-def test_brier_interval_by_patient():
-    """Two patients with mean losses 0 and 1: mean 1/2, standard error 1/2, cut at 0 and 1."""
-    found = brier_estimate([1, 1, 0, 0], [1.0, 1.0, 1.0, 1.0], ["a", "a", "b", "b"])
-    assert found.to_json() == [0.5, 0.0, 1.0]
-    copies = brier_estimate([1, 0, 1] * 4, [0.9, 0.2, 0.4] * 4, ["a", "b", "c"] * 4)
-    alone = brier_estimate([1, 0, 1], [0.9, 0.2, 0.4])
-    assert copies.to_json() == pytest.approx(alone.to_json())
-    assert brier_estimate([1], [0.3]).to_json() == pytest.approx([0.49, None, None])
 
 
 def test_reliability_agrees_with_scikit_learn(sample):

@@ -11,7 +11,6 @@ from pneumo_core.decision import (
     at_prevalence,
     decision_curve,
     net_benefit,
-    preference_of_cost,
 )
 from pneumo_core.errors import DataError
 
@@ -219,13 +218,6 @@ def test_the_useful_range_by_hand():
     p = [0.05, 0.1, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.9]
     curve = decision_curve(threshold_table(labels, p), preferences=[0.01, 0.2, 0.5, 0.8, 0.95])
     assert curve.useful() == (0.2, 0.8)
-
-
-def test_a_cost_is_a_preference():
-    """A miss costs four false alarms: indifferent at one in five."""
-    assert preference_of_cost(4) == pytest.approx(0.2)
-    with pytest.raises(DataError, match="must cost more than 0"):
-        preference_of_cost(0)
 
 
 def test_one_class_or_senseless_preferences_are_sentences():

@@ -94,38 +94,10 @@ def test_two_models_differ_in_more_than_colour():
     assert first.line.dash != second.line.dash
 
 
-def test_precision_recall_skips_what_is_undefined():
-    figure = figures.precision_recall([Series("test", TABLE, threshold=0.65)])
-    curve = trace(figure, "test")
-    assert np.isfinite(curve.y).all()
-    assert curve.y[0] == pytest.approx(4 / 7)
-    assert (curve.x[-1], curve.y[-1]) == (0.25, 1)
-    point = trace(figure, "test at 0.650")
-    assert (point.x, point.y) == ((0.75,), (1,))
-
-
-def test_precision_recall_has_no_point_where_nothing_is_called():
-    figure = figures.precision_recall([Series("test", TABLE, threshold=0.95)])
-    assert not [t for t in figure.data if t.mode == "markers"]
-
-
 def test_one_class_gives_a_picture_without_point():
     table = threshold_table([1, 1], [0.2, 0.8])
     figure = figures.roc([Series("test", table, threshold=0.5)])
     assert not [t for t in figure.data if t.mode == "markers"]
-
-
-def test_histogram_counts_every_image_once():
-    figure = figures.score_histogram(TABLE, 0.5, bins=5)
-    assert list(trace(figure, "Normal").y) == [1, 1, 0, 1, 0]
-    assert list(trace(figure, "Pneumonia").y) == [0, 0, 1, 1, 2]
-    assert figure.layout.shapes[0].x0 == 0.5
-
-
-def test_histogram_puts_a_score_of_one_in_the_last_bin():
-    figure = figures.score_histogram(threshold_table([0, 1], [0.0, 1.0]), 0.5, bins=4)
-    assert list(trace(figure, "Normal").y) == [1, 0, 0, 0]
-    assert list(trace(figure, "Pneumonia").y) == [0, 0, 0, 1]
 
 
 def test_reliability_shows_counts_and_leaves_empty_bins_out():
@@ -207,6 +179,6 @@ def test_a_long_table_is_thinned():
 
 
 def test_figures_leave_the_background_to_the_page():
-    figure = figures.score_histogram(TABLE, 0.5)
+    figure = figures.roc([Series("test", TABLE)])
     assert figure.layout.paper_bgcolor is None
     assert figure.layout.plot_bgcolor is None

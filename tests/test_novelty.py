@@ -9,7 +9,7 @@ import pytest
 from pneumo_core import novelty_pictures
 from pneumo_core.__main__ import main
 from pneumo_core.datasets import Dataset
-from pneumo_core.image_checks import Orientation, Reason, tiny_squares
+from pneumo_core.image_checks import Orientation, Reason, tiny_square
 from pneumo_core.images import GreyImage
 from pneumo_core.novelty import Novelty, judge, judge_many, network_features
 from pneumo_core.novelty_pictures import families
@@ -49,7 +49,7 @@ def _depth(stage: str) -> Depth:
 @pytest.fixture(scope="module")
 def reference() -> Reference:
     """Distances are ln |feature| at each depth; above 4 is unusual, above 8 foreign."""
-    films = tiny_squares([made_film(seed) for seed in range(40)])
+    films = np.stack([tiny_square(made_film(seed)) for seed in range(40)])
     return Reference(
         weights_sha256="",
         fingerprint="",

@@ -1,6 +1,5 @@
 """Pictures for the screen: the size that is worth sending, and the bytes of it."""
 
-import base64
 import io
 
 import numpy as np
@@ -32,8 +31,3 @@ def png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def data_uri(picture: Image.Image) -> str:
-    """The picture as an address that carries it: it is stored nowhere on the way."""
-    return f"data:image/png;base64,{base64.b64encode(png(picture)).decode('ascii')}"

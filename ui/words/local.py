@@ -131,7 +131,6 @@ CASES_WORDS = (
 LAB = "Open in the threshold lab"
 LAB_NOTE = "Scored by {run} on the Your films page."
 LAB_NAME = "Your films"
-LAB_GROUP = "group"
 LAB_POINT = "as on Your films"
 LAB_RULE = "the operating point that was in use on Your films"
 CSV = "Scores (CSV)"

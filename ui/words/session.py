@@ -41,7 +41,6 @@ OPEN = "Open in Predict"
 NO_OPEN = "An upload cannot be opened again from here: the film itself is not kept."
 NOT_HERE = "The model or the data set of this film is not here, so it cannot be opened."
 SAMPLE_TRUTH = "A test film. Known answer: **{truth}**."
-TEST_FILM = "A test film."
 
 AGREEMENT = "You and the model"
 AGREEMENT_LINE = "You had an opinion on {said} of {count}."
