@@ -152,7 +152,7 @@ def export_onnx(run: Run, target: Path, data: str | Path | None = None) -> Parit
     Raises:
         RunError: If a package is missing, the run has no sound weights, the file cannot be
             written, or differs from torch by more than `TOLERANCE`.
-        DataError: If `data` is named and is not the run's, or the data set is damaged.
+        DataError: If `data` is named and holds no data set of that name, or it is damaged.
     """
     _need_packages()
     squares, source = check_squares(run, data)

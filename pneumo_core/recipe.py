@@ -43,7 +43,7 @@ class Phase:
         factor: What the rate is multiplied with then.
         freeze: Stages whose weights and batch-norm statistics stay as they are.
         sampler: "shuffled" (each image once an epoch) or "balanced" (drawn with replacement so
-            that both classes come equally often).
+            that all classes come equally often: two, or three kinds where there are three outputs).
         patience: Stop the phase after so many epochs without improvement; 0 for never. A phase
             that is to `keep_last` is not stopped.
         augmentation: In place of the recipe's, where given.
