@@ -342,7 +342,8 @@ def _train(
     for name, split in dataset.splits.items():
         counts = split.counts()
         print(f"{name:>5}: {counts['normal']} normal, {counts['pneumonia']} pneumonia")
-    for sentence in audit_summary(audit(dataset, decode=False)):
+    found = audit(dataset, decode=False)
+    for sentence in audit_summary(found):
         print(f"- {sentence}")
     recipe, checkpoint = job["recipe"], checkpoint_of(target)
     where = device.type if team.size == 1 else f"{device.type}, {team.size} processes"
@@ -350,7 +351,7 @@ def _train(
     job = team.told({**job, "checkpoint": checkpoint})
     with ProgressBar() as bar:
         trained = train(dataset=dataset, team=team, device=device, report=bar.show, **job)
-    run = publish(target, recipe, dataset, trained, step=lambda words: print(f"{words} ..."))
+    run = publish(target, recipe, dataset, trained, lambda words: print(f"{words} ..."), found)
     checkpoint.unlink()
     return run
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from pneumo_core import __version__
 from pneumo_core.architectures import pneumonia_logit
-from pneumo_core.audit import audit
+from pneumo_core.audit import Audit, audit
 from pneumo_core.audit_report import audit_brief
 from pneumo_core.calibration import fit_temperature, probability
 from pneumo_core.datasets import Dataset
@@ -81,6 +81,7 @@ def publish(
     dataset: Dataset,
     trained: Trained,
     step: Callable[[str], None] | None = None,
+    audited: Audit | None = None,
 ) -> Run:
     """Write a run: weights, scores, history, figures and plots.
 
@@ -92,6 +93,7 @@ def publish(
         dataset: The one it was trained on, with "val" and "test".
         trained: What training left.
         step: Called with what is being done, in words.
+        audited: What `audit` found in the data set without decoding, where that is known already.
 
     Raises:
         TrainingError: If `target` exists, or the weights leave float16's range.
@@ -103,7 +105,8 @@ def publish(
     with new_run_folder(target) as staging:
         say("Saving the weights")
         save_weights(staging / WEIGHTS_FILE, trained.weights)
-        run = _described(staging, recipe, dataset, trained)
+        found = audited or audit(dataset, decode=False)
+        run = _described(staging, recipe, dataset, trained, found)
         history = pd.DataFrame([asdict(record) for record in trained.history])
         finish(run, dataset, history, target.name, say)
     return read_run(target)
@@ -286,7 +289,9 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         temporary.write_bytes(save(tensors))
 
 
-def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained) -> Run:
+def _described(
+    folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained, found: Audit
+) -> Run:
     """The run before its weights have been scored."""
     unknown = OperatingPoint("half", 0.5, "not chosen", "val")
     return Run(
@@ -327,7 +332,7 @@ def _described(folder: Path, recipe: Recipe, dataset: Dataset, trained: Trained)
             "fingerprint": dataset.fingerprint,
             "split_rule": dataset.split_rule,
             "counts": {name: split.counts() for name, split in dataset.splits.items()},
-            "audit": audit_brief(audit(dataset, decode=False)),
+            "audit": audit_brief(found),
         },
         metrics={},
         weights_sha256=sha256_of(folder / WEIGHTS_FILE),

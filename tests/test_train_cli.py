@@ -182,6 +182,21 @@ def test_options_have_their_effect(weights, capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_data_are_audited_once(weights, monkeypatch):
+    from pneumo_core import audit as core
+
+    seen, real = [], core.audit
+    for place in ("audit", "publishing"):
+        monkeypatch.setattr(
+            f"pneumo_core.{place}.audit", lambda *a, **k: seen.append(a) or real(*a, **k)
+        )
+    short = ["--recipe", "tiny.yaml", "--epochs", "1", "--set", "phases.0.freeze=[]"]
+    assert main([*short, "--out", "mine"]) == 0
+    assert len(seen) == 1
+    assert read_run(weights / "mine").data["audit"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_runs_of_one_name_in_two_folders_do_not_meet(weights):
     short = ["--recipe", "tiny.yaml", "--epochs", "1", "--set", "phases.0.freeze=[]"]
     assert main([*short, "--out", "a/run"]) == 0
