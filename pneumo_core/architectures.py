@@ -250,7 +250,7 @@ def _numbered(names: str) -> dict[str, str]:
 
 # The last stage is the default everywhere, coarse as it is with the small stem (4x4 at 32 px).
 # There the evidence adds up to the logit, so that map and verdict speak of the same thing. One
-# stage earlier, over 150 test films of the default run, Grad-CAM's evidence had the sign of the
+# stage earlier, over 150 test films of the run `resnet18`, Grad-CAM's evidence had the sign of the
 # verdict in 35 % and its map was blank in 21 %; blurring the fifth of the film where the map is
 # highest moved the logit no further than at the last stage (0.60 and 0.54, standard errors 0.1).
 _RESNET = {
