@@ -130,7 +130,7 @@ def load_pretrained(
 def _find(name: str, source: str | Path | None) -> Path | None:
     """Return the local file to read, or None when the hub has to be asked."""
     if source is not None:
-        given = Path(source)
+        given = Path(source).expanduser()
         file = given / f"{name}.safetensors" if given.is_dir() else given
         if not file.is_file():
             raise RecipeError(f"There is no file of pretrained weights at {file}.")

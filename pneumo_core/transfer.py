@@ -97,9 +97,9 @@ def transfer(run: Run, dataset: "Dataset", only: Collection[str] | None = None) 
         only: Names of the films to take; None for all.
 
     Raises:
-        DataError: If one of these names is not among the test films, or there is none.
+        DataError: If one of these names is not among the test films, there is none, or a film
+            cannot be read.
         RunError: If the run has no weights.
-        ImageError: If a film cannot be read.
     """
     from pneumo_core.calibration import expected_calibration_error, probability
     from pneumo_core.confusion import figures_at
