@@ -47,7 +47,7 @@ _FIGURES = {
     **dict.fromkeys(("accuracy", "f1", "balanced_accuracy"), _ESTIMATE),
     **dict.fromkeys(("lr_positive", "lr_negative"), _ESTIMATE),
     "confusion": [int] * 4,
-    "per_class": dict.fromkeys((*CLASS_NAMES, "macro", "weighted"), _CLASS),
+    "per_class": dict.fromkeys((*CLASS_NAMES, "macro", "weighted"), MayLack(_CLASS)),
     "kinds": MayLack(_KINDS),
 }
 

@@ -61,7 +61,8 @@ def service(tiny_run: Run, tiny_data: Path, tmp_path: Path) -> Iterator[Service]
         yield Service(f"http://localhost:{port}", numbers)
         assert "Traceback" not in log.read_text("utf-8")
     finally:
-        server.send_signal(signal.SIGINT)
+        # As service managers end it; Ctrl-C is ignored by what a shell started in the background.
+        server.terminate()
         server.wait(60)
     for number in numbers:
         with pytest.raises(ProcessLookupError):
