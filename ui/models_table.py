@@ -136,6 +136,8 @@ def _cell(row: ModelRow, figure: str) -> str:
         validation = Estimate.from_json(row.run.metrics["val"]["auc"]).value
         if validation is not None:
             lines.append(words.VALIDATION.format(auc=figure_words("auc", validation)))
+        if alone := spread(row.run).get("auc"):
+            lines.append(words.ALONE.format(spread=spread_words(alone)))
     if (gain := row.gain(figure)) is not None:
         theirs = figure_words(figure, row.published.figures[figure])
         lines.append(words.PUBLISHED.format(value=theirs, gain=points(Estimate(gain, None, None))))
@@ -148,6 +150,8 @@ def _notes(images: ImageSet) -> Iterator[str]:
         yield words.GAIN_NOTE
     if any(row.milliseconds for row in images.rows):
         yield words.SPEED_NOTE
+    if any("auc" in spread(row.run) for row in images.rows):
+        yield words.ALONE_NOTE
     for group in same_recipe(images):
         areas = [row.figures["auc"].value or 0.0 for row in group]
         low, mean, high = (f"{area:.3f}" for area in (min(areas), fmean(areas), max(areas)))
@@ -155,14 +159,6 @@ def _notes(images: ImageSet) -> Iterator[str]:
         yield words.SEEDS.format(title=title, count=len(group), mean=mean, low=low, high=high)
     for row in images.rows:
         label = as_text(row.label)
-        alone = spread(row.run)
-        if {"auc", "accuracy"} <= alone.keys():
-            yield words.ALONE.format(
-                label=label,
-                count=len(alone["auc"].values),
-                auc=spread_words(alone["auc"]),
-                accuracy=spread_words(alone["accuracy"]),
-            )
         if row.run.data["title"] != images.title:
             yield words.OTHER_DATA.format(label=label, title=as_text(row.run.data["title"]))
         if row.published.note:

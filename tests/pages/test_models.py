@@ -150,9 +150,12 @@ def test_what_the_networks_of_an_ensemble_reach_alone_is_said(
         for seed, auc in ((1, 0.9), (2, 0.8), (3, 0.7))
     ]
     path.write_text(json.dumps(content), encoding="utf-8")
-    notes = words_of(open_page("models"))
-    assert "its 3 networks alone have an AUC of 0.8000 ± 0.1000 and an accuracy of 0.7500" in notes
-    assert notes.count("networks alone") == 1
+    page = open_page("models")
+    cells = page.table[0].value.set_index(words.MODEL)["AUC"]
+    stated = {name.splitlines()[0].strip(): cell for name, cell in cells.items()}
+    assert stated["**Fair \\*net\\***"].endswith("  \neach alone 0.8000 ± 0.1000")
+    assert sum("alone" in cell for cell in cells) == 1
+    assert words.ALONE_NOTE in words_of(page)
 
 
 def test_a_damaged_run_is_listed_with_its_reason(page: AppTest) -> None:

@@ -87,9 +87,7 @@ def test_what_it_reaches_as_uploads_come_is_said_where_it_was_measured(
     )  # fmt: skip
     text = words_of(open_page())
     assert "on the 77 test films of Other films" in text
-    assert (
-        "AUC 0.876, and at this threshold a sensitivity of 91.2 % and a specificity of 50" in text
-    )
+    assert "the AUC is 0.876, the sensitivity 91.2 % and the specificity 50.0 % at this" in text
     file.write_text("{", encoding="utf-8")
     assert "transfer_elsewhere.json is damaged: delete it and measure again" in words_of(
         open_page()

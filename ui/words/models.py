@@ -46,6 +46,7 @@ FIGURES_ONLY = "figures only"
 
 MODEL = "Model"
 VALIDATION = "on validation {auc}"
+ALONE = "each alone {spread}"
 PUBLISHED = "published {value} ({gain})"
 SPEED = "{ms} ms a film"
 THRESHOLD = "threshold {threshold}"
@@ -58,10 +59,7 @@ PUBLISHED_NOTE = "**{label}**, as published: {note}."
 DERIVED = "**{label}**: published {figures} worked out from the published matrix."
 OTHER_DATA = "**{label}** learned from {title}; the test images are the same."
 SEEDS = "**{title}**, {count} seeds: AUC {mean} on average, from {low} to {high}."
-ALONE = (
-    "**{label}**: its {count} networks alone have an AUC of {auc} and an accuracy of {accuracy} "
-    "(mean ± standard deviation over seeds, each at its own threshold)."
-)
+ALONE_NOTE = "Each alone: mean and standard deviation of an ensemble's networks, one a seed."
 UNUSABLE = "Models that cannot be used or compared"
 
 CURVES = "ROC curves, six at most"

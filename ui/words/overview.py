@@ -36,8 +36,8 @@ HONEST = (
 )
 
 ELSEWHERE = (
-    "**As uploads come**, on the {n} test films of {title} at the size they have there: AUC {auc}, "
-    "and at this threshold a sensitivity of {sensitivity} and a specificity of {specificity}."
+    "**As uploads come**: on the {n} test films of {title} at their own size the AUC is {auc}, the "
+    "sensitivity {sensitivity} and the specificity {specificity} at this threshold."
 )
 
 ROC_HEADING = "Sensitivity against false alarms"
