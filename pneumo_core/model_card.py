@@ -189,8 +189,11 @@ def _why_kept(recipe: "Recipe") -> str:
 
 
 def _cut(training: Mapping[str, Any]) -> str:
-    short = training.get("cut_short", False)
-    return f"; ended by hand after epoch {training['epochs']}" if short else ""
+    if not training.get("cut_short", False):
+        return ""
+    if training.get("members"):
+        return "; not every network was trained to the end"
+    return f"; ended by hand after epoch {training['epochs']}"
 
 
 def _loss(loss: "Loss") -> str:

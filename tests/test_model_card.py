@@ -212,6 +212,9 @@ def test_an_ensemble_names_its_members(tiny_run):
     training = rows(section(text, "Training"))
     assert training["Seed"] == ["4, 7"]
     assert training["Epoch kept"] == ["11, 15, by val_loss on validation"]
+    cut = model_card(replace(joined, training={**joined.training, "cut_short": True}))
+    (kept,) = rows(section(cut, "Training"))["Epoch kept"]
+    assert kept == "11, 15, by val_loss on validation; not every network was trained to the end"
     for seed in (4, 7):
         assert f"--seed {seed}\n" in section(text, "How to get the same")
     assert "pneumo_core ensemble tiny-seed4 tiny-seed7 --out tiny\n" in text
