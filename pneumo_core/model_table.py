@@ -49,8 +49,8 @@ class ModelRow:
         origin: The same as training recorded it; "" where it did not.
         parameters: Weights of the network, None where that is not recorded.
         megabytes: Size of the file of weights, None for a run that comes as figures only.
-        milliseconds: For one image, one call, on the CPU of the machine that trained it; None
-            where that was not measured.
+        milliseconds: For one image, one call, on the CPU of the machine that measured it; None
+            where none did.
         threads: How many threads that took, None where that is not recorded.
     """
 
