@@ -77,6 +77,7 @@ def as_uploads_come(run: Run) -> None:
             words.ELSEWHERE.format(
                 n=found.films,
                 title=found.title,
+                side=found.short_side,
                 auc=numbers.ratio(found.auc.to_json()),
                 sensitivity=numbers.share(there.sensitivity.to_json()),
                 specificity=numbers.share(there.specificity.to_json()),

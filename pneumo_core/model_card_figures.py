@@ -73,8 +73,9 @@ def on_another_set(run: Run) -> str:
         ]
         header = ("Operating point", "Threshold", "Sensitivity", "Specificity", "Accuracy")
         parts.append(
-            f"The {found.films} test films of {found.title}, each read as an upload is; "
-            "temperature and thresholds as they are. AUC "
+            f"The {found.films} test films of {found.title}, each read as an upload is (files "
+            f"of {found.short_side} pixels along the shorter side, in the median); temperature and "
+            "thresholds as they are. AUC "
             f"{estimate_words(found.auc.to_json())}, calibration error {found.ece:.3f}.\n\n"
             f"{markdown.table([header, *rows])}"
         )

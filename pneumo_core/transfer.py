@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import DataError, RecipeError
@@ -42,6 +43,7 @@ class Transfer:
         fingerprint: Of its content.
         split: Which films of it: "test".
         films: How many.
+        short_side: Median of their shorter sides, in pixels: what detail the files hold.
         date: ISO date.
         auc: Area under the ROC curve.
         ece: Expected calibration error, ten bins.
@@ -58,6 +60,7 @@ class Transfer:
     fingerprint: str
     split: str
     films: int
+    short_side: int
     date: str
     auc: Estimate
     ece: float
@@ -130,6 +133,7 @@ def transfer(run: Run, dataset: "Dataset", only: Collection[str] | None = None) 
         fingerprint=dataset.fingerprint,
         split="test",
         films=len(split),
+        short_side=round(median(min(split.read(i).shape) for i in range(len(split)))),
         date=datetime.now(UTC).date().isoformat(),
         auc=auc_delong(split.labels, chances, split.clusters),
         ece=expected_calibration_error(split.labels, chances),

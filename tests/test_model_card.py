@@ -291,13 +291,14 @@ def test_what_was_measured_on_another_set_is_stated_and_on_its_own_is_not(run_co
     at = AtPoint(point.name, point.threshold, Estimate(0.7, 0.6, 0.8), *[figure] * 5)
     saved = replace(at, name="ward 7")
     found = Transfer(
-        run_copy.weights_sha256, "pneumoniamnist", "PneumoniaMNIST", "md5:x", "test", 50,
+        run_copy.weights_sha256, "pneumoniamnist", "PneumoniaMNIST", "md5:x", "test", 50, 28,
         "2026-01-02", figure, 0.0625, (at, saved),
     )  # fmt: skip
     write_transfer(run_copy, found)
     write_transfer(run_copy, replace(found, data="chest_xray"))  # what it was trained on
     text = section(model_card(run_copy), "Films of another set")
     assert "The 50 test films of PneumoniaMNIST" in text
+    assert "files of 28 pixels along the shorter side" in " ".join(text.split())
     assert "AUC 0.900 (0.800–0.950), calibration error 0.062." in " ".join(text.split())
     found_rows = rows(text)
     assert found_rows[point.name][1:] == ["0.700 (0.600–0.800)", *["0.900 (0.800–0.950)"] * 2]

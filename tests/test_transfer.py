@@ -41,6 +41,8 @@ def test_films_go_the_way_of_an_upload_at_the_runs_own_threshold(tiny_run, tiny_
     assert second.sensitivity.value == called[ill].mean()
     assert second.specificity.value == (~called[~ill]).mean()
     assert (found.films, found.title) == (len(split), tiny_dataset.title)
+    sides = [min(split.read(place).shape) for place in range(len(split))]
+    assert found.short_side == round(float(np.median(sides)))
 
 
 def test_the_command_prints_figures_with_intervals_and_keeps_them(

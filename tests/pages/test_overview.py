@@ -81,12 +81,12 @@ def test_what_it_reaches_as_uploads_come_is_said_where_it_was_measured(
     file = write_transfer(
         run,
         Transfer(
-            run.weights_sha256, "elsewhere", "Other films", "x", "test", 77, "2026-01-02",
+            run.weights_sha256, "elsewhere", "Other films", "x", "test", 77, 224, "2026-01-02",
             area, 0.1, (at,),
         ),
     )  # fmt: skip
     text = words_of(open_page())
-    assert "on the 77 test films of Other films" in text
+    assert "on the 77 test films of Other films, files of 224 pixels, the AUC" in text
     assert "the AUC is 0.876, the sensitivity 91.2 % and the specificity 50.0 % at this" in text
     file.write_text("{", encoding="utf-8")
     assert "transfer_elsewhere.json is damaged: delete it and measure again" in words_of(

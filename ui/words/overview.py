@@ -36,8 +36,8 @@ HONEST = (
 )
 
 ELSEWHERE = (
-    "**As uploads come**: on the {n} test films of {title} at their own size the AUC is {auc}, the "
-    "sensitivity {sensitivity} and the specificity {specificity} at this threshold."
+    "**As uploads come**: on the {n} test films of {title}, files of {side} pixels, the AUC is "
+    "{auc}, the sensitivity {sensitivity} and the specificity {specificity} at this threshold."
 )
 
 ROC_HEADING = "Sensitivity against false alarms"
