@@ -76,8 +76,9 @@ def measure(split: Split, folder: Path | None, decode: bool = True) -> Measures:
             look = _decoded(split.read(position)) if decode else _undecoded(folder / name)
             if folder is not None:
                 look.features["file_bytes"] = float((folder / name).stat().st_size)
-        except (ImageError, OSError) as error:
-            raise DataError(f"{name} cannot be audited: {error}") from error
+        except (DataError, ImageError, OSError) as error:
+            # What reads files names the whole path before what is wrong; here the name is enough.
+            raise DataError(f"{name} cannot be audited: {error.__cause__ or error}") from error
         looks.append(look)
     return Measures(
         {key: np.array([look.features[key] for look in looks]) for key in looks[0].features},

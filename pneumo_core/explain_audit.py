@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import DataError, RecipeError
+from pneumo_core.errors import DataError
 from pneumo_core.proportions import Estimate
 from pneumo_core.split_file import SplitFile
 from pneumo_core.trust_reference import Reference
@@ -142,12 +142,9 @@ class ExplainAudit:
             DataError: A field is absent or not what it should be.
         """
         from pneumo_core.explain import METHODS
-        from pneumo_core.fields import build
+        from pneumo_core.fields import build_from_file
 
-        try:
-            found = build(cls, content, "explain_audit")
-        except RecipeError as error:
-            raise DataError(str(error)) from error
+        found = build_from_file(cls, content, "explain_audit")
         if any(row.method not in METHODS for row in found.rows):
             raise DataError("explain_audit names a method that there is not: run it again.")
         return found

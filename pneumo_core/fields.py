@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pneumo_core.errors import RecipeError
+from pneumo_core.errors import DataError, RecipeError
 
 T = TypeVar("T")
 
@@ -40,6 +40,18 @@ def build(kind: type[T], values: Any, place: str = "") -> T:
             raise RecipeError(f"{name} needs a value for {field.name}.")
     prefix = f"{place}." if place else ""
     return kind(**{key: _fitted(hints[key], values[key], f"{prefix}{key}") for key in values})
+
+
+def build_from_file(kind: type[T], values: Any, place: str) -> T:
+    """As `build`, of what a file holds that is no recipe.
+
+    Raises:
+        DataError: Where `build` raises RecipeError.
+    """
+    try:
+        return build(kind, values, place)
+    except RecipeError as error:
+        raise DataError(str(error)) from error
 
 
 def _fitted(hint: Any, value: Any, place: str) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pneumo_core.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from pneumo_core.errors import DataError, RecipeError
+from pneumo_core.errors import DataError
 from pneumo_core.split_file import SplitFile
 
 if TYPE_CHECKING:
@@ -116,12 +116,9 @@ class Robustness:
         Raises:
             DataError: A field is absent or not what it should be.
         """
-        from pneumo_core.fields import build
+        from pneumo_core.fields import build_from_file
 
-        try:
-            return build(cls, content, "robustness")
-        except RecipeError as error:
-            raise DataError(str(error)) from error
+        return build_from_file(cls, content, "robustness")
 
 
 def measure(

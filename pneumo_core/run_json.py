@@ -22,7 +22,8 @@ class MayLack:
 _ABSENT = object()
 
 _NUMBER = (int, float)
-_ESTIMATE = [(int, float, NoneType)] * 3
+_SHARE = (int, float, NoneType)
+_ESTIMATE = [_SHARE] * 3
 _COUNTS = {"normal": int, "pneumonia": int}
 _KINDS = {
     "sensitivity": dict.fromkeys(("bacteria", "virus"), MayLack(_ESTIMATE)),
@@ -36,8 +37,8 @@ _KINDS = {
     "confusion": MayLack([[int] * 3] * 3),
 }
 _CLASS = {
-    **dict.fromkeys(("precision", "recall", "f1"), (int, float, NoneType)),
-    **dict.fromkeys(("false_positive_rate", "false_negative_rate"), (int, float, NoneType)),
+    **dict.fromkeys(("precision", "recall", "f1"), _SHARE),
+    **dict.fromkeys(("false_positive_rate", "false_negative_rate"), _SHARE),
     "support": int,
 }
 _FIGURES = {

@@ -1,18 +1,20 @@
 """A run on the test films of another data set, as uploads would come: does it hold there?"""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import DataError, RecipeError
+from pneumo_core.errors import DataError
 from pneumo_core.proportions import Estimate
 from pneumo_core.runs import Run
 from pneumo_core.split_file import SplitFile
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pneumo_core.datasets import Dataset
 
 _FILE = "transfer_{data}.json"
@@ -81,12 +83,9 @@ class Transfer:
         Raises:
             DataError: A field is absent or not what it should be.
         """
-        from pneumo_core.fields import build
+        from pneumo_core.fields import build_from_file
 
-        try:
-            return build(cls, content, "transfer")
-        except RecipeError as error:
-            raise DataError(str(error)) from error
+        return build_from_file(cls, content, "transfer")
 
 
 def transfer(run: Run, dataset: "Dataset", only: Collection[str] | None = None) -> Transfer:
@@ -116,7 +115,14 @@ def transfer(run: Run, dataset: "Dataset", only: Collection[str] | None = None) 
         if strange := sorted(set(only) - set(split.ids)):
             raise DataError(f"{strange[0]!r} is not a test film of {dataset.title}.")
         split = split.subset([i for i, name in enumerate(split.ids) if name in set(only)])
-    squares = split.squares(run.preprocess)
+    sides = []
+
+    def read(position: int) -> "np.ndarray":
+        pixels = split.read(position)
+        sides.append(min(pixels.shape))  # here, for a film is decoded only once
+        return pixels
+
+    squares = replace(split, read=read).squares(run.preprocess)
     logits = predict_logits(
         run.load_model(), run.preprocess, squares, flip_average=run.flip_average
     )
@@ -133,7 +139,7 @@ def transfer(run: Run, dataset: "Dataset", only: Collection[str] | None = None) 
         fingerprint=dataset.fingerprint,
         split="test",
         films=len(split),
-        short_side=round(median(min(split.read(i).shape) for i in range(len(split)))),
+        short_side=round(median(sides)),
         date=datetime.now(UTC).date().isoformat(),
         auc=auc_delong(split.labels, chances, split.clusters),
         ece=expected_calibration_error(split.labels, chances),

@@ -1,6 +1,7 @@
 """What many tests share: a tiny data set with a planted sign, and a run trained on it once."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pneumo_core.datasets import Dataset, find_dataset, load_dataset
 from pneumo_core.errors import DataError
-from pneumo_core.runs import DEFAULT_FILE, Run
+from pneumo_core.runs import DEFAULT_FILE, Run, read_run
 
 # pydicom loads GDCM where it can, and that gives its own zlib and OpenSSL to whatever comes after.
 sys.modules.setdefault("gdcm", None)
@@ -62,6 +63,12 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_dataset(tiny_data: Path) -> Dataset:
     """The tiny data set, split by patient."""
     return load_dataset("chest_xray", tiny_data, "patient")
+
+
+@pytest.fixture
+def run_copy(tiny_run: Run, tmp_path: Path) -> Run:
+    """The tiny run in a folder that a test may change."""
+    return read_run(shutil.copytree(tiny_run.path, tmp_path / "tiny"))
 
 
 @pytest.fixture(scope="session")

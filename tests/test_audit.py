@@ -274,7 +274,7 @@ def test_undecoded_only_equal_files_are_copies_and_decoded_equal_pixels(tmp_path
 def test_a_file_that_cannot_be_read_is_named(tmp_path, decode):
     dataset = write_folder(tmp_path)
     (tmp_path / "chest_xray" / "val" / "NORMAL" / "film3.jpeg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"val/NORMAL/film3\.jpeg cannot be \w+: The contents"):
+    with pytest.raises(DataError, match=r"^val/NORMAL/film3\.jpeg cannot be audited: The contents"):
         audit(dataset, decode)
 
 

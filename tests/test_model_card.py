@@ -1,12 +1,10 @@
 import re
 import shlex
-import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from pneumo_core import NOTICE
 from pneumo_core.__main__ import main
@@ -19,16 +17,10 @@ from pneumo_core.operating_point import OperatingPoint
 from pneumo_core.proportions import Estimate, wilson
 from pneumo_core.recipe import FROM_SCRATCH, load_recipe
 from pneumo_core.robustness import Figures, Robustness, Spoilt, write_robustness
-from pneumo_core.runs import SAVED_POINTS_FILE, Run, default_run, read_run
+from pneumo_core.runs import SAVED_POINTS_FILE, default_run, read_run
 from pneumo_core.transfer import AtPoint, Transfer, write_transfer
 
 COMMITTED = PROJECT_FOLDER / "MODEL_CARD.md"
-
-
-@pytest.fixture
-def run_copy(tiny_run, tmp_path) -> Run:
-    """The tiny run in a folder that a test may change."""
-    return read_run(shutil.copytree(tiny_run.path, tmp_path / "tiny"))
 
 
 def estimate(parts) -> str:

@@ -1,7 +1,6 @@
 """A run on another data set: its own temperature and threshold, the path of an upload."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +10,7 @@ from pneumo_core.__main__ import main
 from pneumo_core.detector import PneumoniaDetector
 from pneumo_core.errors import DataError, RunError
 from pneumo_core.metrics import summary
-from pneumo_core.runs import read_run
 from pneumo_core.transfer import Transfer, read_transfer, transfer, write_transfer
-
-
-@pytest.fixture
-def run_copy(tiny_run, tmp_path):
-    """The tiny run in a folder that a test may change."""
-    return read_run(shutil.copytree(tiny_run.path, tmp_path / "tiny"))
 
 
 def test_films_go_the_way_of_an_upload_at_the_runs_own_threshold(tiny_run, tiny_data, tiny_dataset):

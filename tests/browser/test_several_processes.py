@@ -47,6 +47,8 @@ def service(tiny_run: Run, tiny_data: Path, tmp_path: Path) -> Iterator[Service]
             env={**os.environ, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
+            # Where a shell started the tests in the background, Ctrl-C would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
     try:
         deadline = time.monotonic() + PATIENCE / 1000
@@ -61,8 +63,7 @@ def service(tiny_run: Run, tiny_data: Path, tmp_path: Path) -> Iterator[Service]
         yield Service(f"http://localhost:{port}", numbers)
         assert "Traceback" not in log.read_text("utf-8")
     finally:
-        # As service managers end it; Ctrl-C is ignored by what a shell started in the background.
-        server.terminate()
+        server.send_signal(signal.SIGINT)
         server.wait(60)
     for number in numbers:
         with pytest.raises(ProcessLookupError):
